@@ -1,0 +1,514 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * The public face of the core (L2): all that a protocol module (L4) may use.
+ *
+ * A protocol module embeds an ngx_media_session_t in its own session, one per
+ * client connection.  An ingest protocol publishes with it and writes frames;
+ * a delivery protocol plays with it: it attaches an ngx_media_consumer_t to a
+ * wire, which is the stream muxed once per worker into the bytes of that
+ * protocol, and sends what the consumer's cursor shows whenever the core asks
+ * it to.  Everything here runs in one worker and is not thread safe; what is
+ * shared between workers lies in the arena behind it.
+ *
+ * How a player lives:
+ *
+ *   ngx_media_session_init()            connection accepted
+ *   ngx_media_session_name()            vhost, app, stream are known
+ *   ngx_media_play()                    attached; ops->event(), ops->output()
+ *       ngx_media_consumer_push()       bytes of the protocol's own
+ *       ngx_media_consumer_send()       in ops->output and on write events
+ *   ngx_media_play_stop()               the name may be played again
+ *   pool cleanup                        the session leaves the statistics
+ *
+ * How a publisher lives: init, name, ngx_media_publish() and, when it said
+ * NGX_AGAIN, ops->published(); then ngx_media_publish_frame() for each frame
+ * and one ngx_media_publish_flush() at the end of each read; and
+ * ngx_media_unpublish().  Both stop by themselves when the pool goes.
+ */
+
+
+#ifndef _NGX_MEDIA_H_INCLUDED_
+#define _NGX_MEDIA_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_media_codec.h"
+
+
+/* must be the same in every .so of the suite: the layout of this header */
+
+#define NGX_MEDIA_ABI               1
+
+
+typedef struct ngx_media_session_s   ngx_media_session_t;
+typedef struct ngx_media_consumer_s  ngx_media_consumer_t;
+typedef struct ngx_media_client_s    ngx_media_client_t;
+typedef struct ngx_media_wire_s      ngx_media_wire_t;
+typedef struct ngx_media_segment_s   ngx_media_segment_t;
+typedef struct ngx_media_pin_s       ngx_media_pin_t;
+typedef struct ngx_media_out_s       ngx_media_out_t;
+typedef struct ngx_media_publisher_s ngx_media_publisher_t;
+
+
+/* --- registration ------------------------------------------------------- */
+
+/*
+ * Called from create_conf of the boot module of each .so: brings the core
+ * into cycle->modules when it is not there yet, and refuses another ABI.
+ * Returns NGX_OK, or NGX_ERROR when the configuration must be refused (one
+ * line was logged).
+ */
+ngx_int_t ngx_media_register(ngx_cycle_t *cycle, ngx_uint_t abi,
+    const char *who);
+
+
+/* --- configuration ------------------------------------------------------ */
+
+#define NGX_MEDIA_MODULE            0x4149444D   /* "MDIA" */
+
+#define NGX_MEDIA_MAIN_CONF         0x02000000
+#define NGX_MEDIA_VHOST_CONF        0x04000000
+#define NGX_MEDIA_APP_CONF          0x08000000
+#define NGX_MEDIA_POLICY_CONF                                                 \
+    (NGX_MEDIA_MAIN_CONF|NGX_MEDIA_VHOST_CONF|NGX_MEDIA_APP_CONF)
+
+/* ctx of a module of type NGX_MEDIA_MODULE */
+
+typedef struct {
+    void       *(*create_main_conf)(ngx_conf_t *cf);
+    char       *(*init_main_conf)(ngx_conf_t *cf, void *conf);
+
+    /* policy: one for media{}, each vhost{} and each application{} */
+    void       *(*create_conf)(ngx_conf_t *cf);
+    char       *(*merge_conf)(ngx_conf_t *cf, void *prev, void *conf);
+} ngx_media_module_t;
+
+
+typedef struct {
+    void      **main_conf;
+    void      **conf;
+} ngx_media_conf_ctx_t;
+
+
+#define NGX_MEDIA_MAIN_CONF_OFFSET  offsetof(ngx_media_conf_ctx_t, main_conf)
+#define NGX_MEDIA_CONF_OFFSET       offsetof(ngx_media_conf_ctx_t, conf)
+
+/* policy of a named session; s->conf is never NULL */
+
+#define ngx_media_session_get_conf(s, module)                                 \
+    (s)->conf[(module).ctx_index]
+
+
+/* policy of the core itself: what issue of a source is configurable */
+
+typedef struct {
+    ngx_flag_t   gop_cache;
+    ngx_msec_t   queue_length;
+    ngx_msec_t   send_latency;             /* 0: adaptive */
+    ngx_uint_t   time_jitter;              /* NGX_MEDIA_JITTER_* */
+    ngx_flag_t   mix_correct;
+    ngx_uint_t   atc;                      /* NGX_MEDIA_ATC_* */
+    ngx_flag_t   reduce_sequence_header;
+    ngx_msec_t   publish_first;
+    ngx_msec_t   publish_idle;
+    ngx_uint_t   publish_conflict;         /* NGX_MEDIA_CONFLICT_* */
+    ngx_msec_t   republish_wait;
+    ngx_msec_t   idle_timeout;
+
+    ngx_array_t *where;                    /* of ngx_media_conf_where_t */
+} ngx_media_core_conf_t;
+
+#define NGX_MEDIA_JITTER_FULL       0
+#define NGX_MEDIA_JITTER_ZERO       1
+#define NGX_MEDIA_JITTER_OFF        2
+
+#define NGX_MEDIA_ATC_OFF           0
+#define NGX_MEDIA_ATC_ON            1
+#define NGX_MEDIA_ATC_AUTO          2
+
+#define NGX_MEDIA_CONFLICT_REJECT   0
+#define NGX_MEDIA_CONFLICT_REPLACE  1
+
+extern ngx_module_t  ngx_media_core_module;       /* media { } */
+extern ngx_module_t  ngx_media_policy_module;     /* NGX_MEDIA_MODULE */
+
+#define ngx_media_core_conf(s)                                                \
+    ((ngx_media_core_conf_t *)                                                \
+     ngx_media_session_get_conf(s, ngx_media_policy_module))
+
+
+/* --- sessions ----------------------------------------------------------- */
+
+/* client types, as SRS's API names them */
+
+typedef enum {
+    NGX_MEDIA_CLIENT_UNKNOWN = 0,
+    NGX_MEDIA_CLIENT_RTMP_PLAY,            /* rtmp-play */
+    NGX_MEDIA_CLIENT_FLASH_PUBLISH,        /* flash-publish */
+    NGX_MEDIA_CLIENT_FMLE_PUBLISH,         /* fmle-publish */
+    NGX_MEDIA_CLIENT_HAIVISION_PUBLISH,    /* haivision-publish */
+    NGX_MEDIA_CLIENT_FLV_PLAY,             /* flv-play */
+    NGX_MEDIA_CLIENT_HLS_PLAY,             /* hls-play */
+    NGX_MEDIA_CLIENT_RTC_PLAY,
+    NGX_MEDIA_CLIENT_RTC_PUBLISH,
+    NGX_MEDIA_CLIENT_SRT_PLAY,
+    NGX_MEDIA_CLIENT_SRT_PUBLISH,
+    NGX_MEDIA_CLIENT_FLV_PUBLISH           /* HTTP push */
+} ngx_media_client_type_e;
+
+
+/* why a call was declined, or why ops->close() is called */
+
+typedef enum {
+    NGX_MEDIA_REASON_NONE = 0,
+    NGX_MEDIA_REASON_NAME,                 /* a name is not acceptable */
+    NGX_MEDIA_REASON_BUSY,                 /* publish: name is being published */
+    NGX_MEDIA_REASON_FULL,                 /* arena or tables are full */
+    NGX_MEDIA_REASON_NOT_FOUND,            /* play: nobody publishes it */
+    NGX_MEDIA_REASON_DENIED,               /* policy or hook said no */
+    NGX_MEDIA_REASON_KICKED,               /* by the API */
+    NGX_MEDIA_REASON_REPLACED,             /* another publisher took over */
+    NGX_MEDIA_REASON_TIMEOUT,              /* publish_timeout passed */
+    NGX_MEDIA_REASON_SLOW,                 /* player does not read */
+    NGX_MEDIA_REASON_SHUTDOWN              /* worker must stop now */
+} ngx_media_reason_e;
+
+
+typedef struct {
+    /*
+     * The session must end: the protocol tells its peer in its own words and
+     * finalises the connection.  May be called from a timer or the pump, never
+     * from inside a call that the protocol made.
+     */
+    void       (*close)(ngx_media_session_t *s, ngx_uint_t reason);
+
+    /* the worker is shutting down gracefully: ask the peer to reconnect;
+     * may be NULL */
+    void       (*drain)(ngx_media_session_t *s);
+
+    /* ngx_media_publish() had said NGX_AGAIN: rc is NGX_OK, NGX_DECLINED
+     * (s->reason tells why) or NGX_ERROR */
+    void       (*published)(ngx_media_session_t *s, ngx_int_t rc);
+} ngx_media_session_ops_t;
+
+
+struct ngx_media_session_s {
+    const ngx_media_session_ops_t  *ops;         /* set by the protocol */
+    ngx_connection_t               *connection;  /* its bytes are counted */
+    ngx_pool_t                     *pool;        /* lifetime of the session */
+
+    void                          **conf;        /* policy, after _name() */
+    ngx_media_client_t             *client;      /* arena, owner writes */
+    ngx_media_publisher_t          *publisher;   /* while publishing */
+    ngx_media_consumer_t           *consumer;    /* while playing */
+
+    ngx_queue_t                     queue;       /* worker: all sessions */
+    ngx_uint_t                      reason;      /* ngx_media_reason_e */
+
+    unsigned                        drained:1;
+    unsigned                        closing:1;   /* ops->close() was called */
+};
+
+
+/* what of a session can be read back; strings lie in the arena */
+
+typedef enum {
+    NGX_MEDIA_TEXT_ID = 0,                 /* client id, 8 characters */
+    NGX_MEDIA_TEXT_VHOST,
+    NGX_MEDIA_TEXT_APP,
+    NGX_MEDIA_TEXT_STREAM,
+    NGX_MEDIA_TEXT_ARGS,                   /* without '?' */
+    NGX_MEDIA_TEXT_IP,
+    NGX_MEDIA_TEXT_TCURL,
+    NGX_MEDIA_TEXT_PAGEURL,
+    NGX_MEDIA_TEXT_SWFURL,
+    NGX_MEDIA_TEXT_NAME,                   /* "livestream", "x.flv" */
+    NGX_MEDIA_TEXT_PROTOCOL,               /* "rtmp", "flv", ... */
+    NGX_MEDIA_TEXT_MAX
+} ngx_media_text_e;
+
+
+/*
+ * Enters a client into the statistics and gives it an id.  s is zeroed memory
+ * of the caller that lives as long as pool; connection, pool and ops are set
+ * here.  protocol is a static string ("rtmp").  A cleanup handler of pool
+ * stops whatever runs and takes the client out again.
+ * Returns NGX_OK, or NGX_ERROR (table full or no memory; one line logged).
+ */
+ngx_int_t ngx_media_session_init(ngx_media_session_t *s,
+    ngx_connection_t *c, ngx_pool_t *pool, const ngx_media_session_ops_t *ops,
+    const char *protocol);
+
+/*
+ * Finds the session whose life is bound to a pool (for variables).
+ * Returns NULL where there is none.
+ */
+ngx_media_session_t *ngx_media_session_find(ngx_pool_t *pool);
+
+/* Sets one text of the session (copied, cut to what the table holds). */
+void ngx_media_session_set_text(ngx_media_session_t *s, ngx_uint_t which,
+    const u_char *p, size_t len);
+
+/* Reads one back; the string lies in the arena and is not 0-terminated. */
+ngx_str_t ngx_media_session_text(ngx_media_session_t *s, ngx_uint_t which);
+
+/*
+ * Names the source that the session is about, before publish or play (and
+ * again before the next one on the same connection).  Names are checked
+ * (ngx_media_name_check()), the vhost is looked up ("" or one that is not
+ * configured is the default vhost), and s->conf becomes the policy of
+ * vhost/app.  Returns NGX_OK; NGX_DECLINED with NGX_MEDIA_REASON_NAME where a
+ * name is not acceptable (logged at info).
+ */
+ngx_int_t ngx_media_session_name(ngx_media_session_t *s, ngx_str_t *vhost,
+    ngx_str_t *app, ngx_str_t *stream, ngx_str_t *args);
+
+/*
+ * As _name(), but only vhost and app are known (RTMP connect): policy and
+ * statistics, no source yet.  Same return codes.
+ */
+ngx_int_t ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost,
+    ngx_str_t *app, ngx_str_t *args);
+
+void ngx_media_session_set_type(ngx_media_session_t *s, ngx_uint_t type);
+
+/* bytes received, for the statistics; what was sent is read from c->sent */
+void ngx_media_session_received(ngx_media_session_t *s, size_t bytes);
+
+/* "busy", "not found", ...: for log lines and status descriptions */
+const char *ngx_media_reason_text(ngx_uint_t reason);
+
+
+/* --- publishing --------------------------------------------------------- */
+
+/*
+ * Begins to publish the named source.
+ * Returns NGX_OK: publish frames now; NGX_AGAIN: ops->published() follows
+ * (hooks, a full arena, a publisher that is being replaced); NGX_DECLINED:
+ * s->reason tells why; NGX_ERROR.  The session keeps its names in any case.
+ */
+ngx_int_t ngx_media_publish(ngx_media_session_t *s);
+
+/*
+ * Writes one frame into the source.  f->dts is the sender's own clock in us,
+ * unwrapped (ngx_media_unwrap32()); f->data stays the caller's; f->seq is
+ * ignored.  CONFIG frames change the codec configuration, META frames replace
+ * the metadata.  Returns NGX_OK (also where the frame had to be dropped, which
+ * is counted), or NGX_ERROR when the session can not go on publishing.
+ */
+ngx_int_t ngx_media_publish_frame(ngx_media_session_t *s,
+    ngx_media_frame_t *f);
+
+/* Wakes the workers that have consumers; call once at the end of each read. */
+void ngx_media_publish_flush(ngx_media_session_t *s);
+
+/* Ends the publish; nothing happens where there is none. */
+void ngx_media_unpublish(ngx_media_session_t *s);
+
+
+/* --- wires: a stream muxed once per worker ------------------------------ */
+
+/* codec configurations and metadata that hold at a point of the stream */
+
+typedef struct {
+    ngx_uint_t              nframes;
+    ngx_media_frame_t       frames[NGX_MEDIA_MAX_TRACKS * 2];
+                                        /* META first, then CONFIG by track;
+                                         * data valid during the call */
+    uint32_t                tracks;     /* bit set: tracks that exist */
+    ngx_media_codec_info_t  info[NGX_MEDIA_MAX_TRACKS];
+} ngx_media_heads_t;
+
+
+/*
+ * One way to mux.  Wires with the same muxer, tracks and opt are one wire.
+ * opt[] means what the muxer says (RTMP: chunk size, stream id, flags).
+ */
+
+typedef struct {
+    uint32_t                tracks;     /* bit set wanted; ~0: all */
+    uint32_t                opt[3];
+} ngx_media_wire_params_t;
+
+
+typedef struct {
+    ngx_str_t               name;
+    size_t                  ctx_size;   /* zeroed state per wire */
+
+    /*
+     * Writes what a consumer needs before the frame `first` (file header,
+     * metadata, sequence headers).  first may be NULL: nothing to start from.
+     * Called once per starting point, shared by all that start there.
+     */
+    ngx_int_t             (*header)(ngx_media_wire_t *w,
+                                    const ngx_media_heads_t *heads,
+                                    const ngx_media_frame_t *first);
+
+    /* Writes one frame.  NGX_OK, NGX_DECLINED (nothing written), NGX_ERROR. */
+    ngx_int_t             (*frame)(ngx_media_wire_t *w,
+                                   const ngx_media_frame_t *f);
+} ngx_media_muxer_t;
+
+
+/* for muxers, inside header() and frame() only */
+
+ngx_int_t ngx_media_wire_write(ngx_media_wire_t *w, const void *p, size_t n);
+void *ngx_media_wire_ctx(ngx_media_wire_t *w);
+const ngx_media_wire_params_t *ngx_media_wire_params(ngx_media_wire_t *w);
+
+
+/* --- playing ------------------------------------------------------------ */
+
+typedef enum {
+    NGX_MEDIA_EVENT_START = 1,   /* the first bytes can be sent now */
+    NGX_MEDIA_EVENT_PUBLISH,     /* a publisher came (back) */
+    NGX_MEDIA_EVENT_UNPUBLISH,   /* it left; republish_wait runs */
+    NGX_MEDIA_EVENT_END,         /* republish_wait is over: RTMP stays
+                                  * idle_timeout longer, the others end */
+    NGX_MEDIA_EVENT_IDLE         /* idle_timeout with nothing to play */
+} ngx_media_event_e;
+
+
+typedef struct {
+    /* There is something to send, or room again: send it.  The consumer and
+     * its session may be destroyed inside. */
+    void       (*output)(ngx_media_consumer_t *c);
+
+    /* The source changed: ngx_media_event_e.  May destroy as above. */
+    void       (*event)(ngx_media_consumer_t *c, ngx_uint_t event);
+} ngx_media_consumer_ops_t;
+
+
+/* embedded by the protocol, zeroed; fields are the core's own */
+
+struct ngx_media_consumer_s {
+    ngx_queue_t                      queue;      /* in its wire */
+    ngx_media_wire_t                *wire;
+    const ngx_media_consumer_ops_t  *ops;
+    ngx_media_session_t             *session;
+
+    ngx_media_segment_t             *segment;    /* cursor: where it reads */
+    uint64_t                         offset;     /* cursor: byte of the log */
+    uint64_t                         frame_end;  /* > offset: inside a frame */
+    ngx_media_out_t                 *out;        /* goes before the log */
+    ngx_media_out_t                **out_last;
+    size_t                           out_size;
+
+    uint32_t                         round;
+    uint32_t                         jumps;      /* without progress since */
+    uint64_t                         dropped;    /* frames jumped over */
+
+    unsigned                         blocked:1;  /* waits for a write event */
+    unsigned                         waiting:1;  /* for a starting point */
+    unsigned                         paused:1;
+    unsigned                         started:1;
+    unsigned                         started_seen:1;
+};
+
+
+typedef struct {
+    u_char                          *pos;
+    u_char                          *last;
+    ngx_media_pin_t                 *pin;        /* holds the memory */
+} ngx_media_span_t;
+
+
+#define NGX_MEDIA_PLAY_LIVE         0x01  /* decline when nobody publishes */
+
+/*
+ * Attaches c to the named source through a wire.  c is zeroed memory of the
+ * caller that lives as long as the session; ops is kept.
+ * Returns NGX_OK: attached, and there is a publisher; NGX_AGAIN: attached,
+ * waiting for one (ops->event() tells); NGX_DECLINED: s->reason; NGX_ERROR.
+ * ops->output() is never called from inside.
+ */
+ngx_int_t ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
+    const ngx_media_consumer_ops_t *ops, const ngx_media_muxer_t *muxer,
+    const ngx_media_wire_params_t *params, ngx_uint_t flags);
+
+/* Detaches; nothing happens where c is not attached.  Keeps session names. */
+void ngx_media_play_stop(ngx_media_consumer_t *c);
+
+/*
+ * Stops or resumes the flow.  Resuming goes on at the newest keyframe.
+ */
+void ngx_media_play_pause(ngx_media_consumer_t *c, ngx_flag_t pause);
+
+/*
+ * Changes tracks or options: the consumer moves to another wire, at the end
+ * of the frame it is sending.  Returns NGX_OK or NGX_ERROR (no memory: the
+ * consumer stays where it was).
+ */
+ngx_int_t ngx_media_play_switch(ngx_media_consumer_t *c,
+    const ngx_media_muxer_t *muxer, const ngx_media_wire_params_t *params);
+
+/*
+ * Tracks that the source has now (bit set; 0: not known yet): an HTTP-FLV
+ * header wants to be true.
+ */
+uint32_t ngx_media_play_tracks(ngx_media_consumer_t *c);
+
+/*
+ * Queues bytes of the protocol's own, sent in order at the next frame border
+ * before any further media.  p is copied.
+ * Returns NGX_OK, NGX_ERROR (no memory, or a peer that does not read them).
+ */
+ngx_int_t ngx_media_consumer_push(ngx_media_consumer_t *c, const u_char *p,
+    size_t n);
+
+/*
+ * Shows what can be sent now: up to n spans, about limit bytes.  Returns their
+ * number, 0 when there is nothing.  The memory stays as it is until
+ * ngx_media_consumer_sent() passes it, or longer where a pin is taken.
+ */
+ngx_uint_t ngx_media_consumer_spans(ngx_media_consumer_t *c,
+    ngx_media_span_t *spans, ngx_uint_t n, size_t limit);
+
+/* Moves the cursor over bytes that were sent (or pinned and handed over). */
+void ngx_media_consumer_sent(ngx_media_consumer_t *c, size_t bytes);
+
+/*
+ * Sends all there is to a connection of its own (plain or TLS).
+ * Returns NGX_OK: everything was sent; NGX_AGAIN: the kernel is full, c is
+ * marked blocked, a write event is armed and c will not be asked until
+ * ngx_media_consumer_unblock(); NGX_ERROR: close the session.
+ */
+ngx_int_t ngx_media_consumer_send(ngx_media_consumer_t *c,
+    ngx_connection_t *conn);
+
+/* For protocols that send by themselves: output is not called meanwhile. */
+void ngx_media_consumer_block(ngx_media_consumer_t *c);
+void ngx_media_consumer_unblock(ngx_media_consumer_t *c);
+
+/* Everything is sent that there is. */
+ngx_uint_t ngx_media_consumer_drained(ngx_media_consumer_t *c);
+
+void ngx_media_pin(ngx_media_pin_t *pin);
+void ngx_media_unpin(ngx_media_pin_t *pin);
+
+
+/* --- variables ---------------------------------------------------------- */
+
+/*
+ * $media_vhost ... in stream{} are registered by the protocol modules from
+ * this table (the core knows no ngx_stream_* symbol).  get() writes into value
+ * (valid, data and len set; not_found where s is NULL).  A name that ends with
+ * '_' is a prefix: $media_arg_NAME, arg is NAME.
+ */
+
+typedef struct {
+    ngx_str_t      name;
+    ngx_uint_t     which;
+    ngx_int_t    (*get)(ngx_media_session_t *s, ngx_uint_t which,
+                        ngx_str_t *arg, ngx_variable_value_t *value);
+} ngx_media_variable_t;
+
+extern const ngx_media_variable_t  ngx_media_variables[];
+
+
+#endif /* _NGX_MEDIA_H_INCLUDED_ */
