@@ -1,0 +1,101 @@
+# Copyright (C) the nginx media suite authors
+#
+# make                builds the modules for the nginx of this system
+# make run, stop      starts and stops a media server with conf/nginx.conf
+# make test           builds and tests everything
+#
+# Variables: OBJS=DIR, CC=..., CFLAGS=..., LDFLAGS=...
+# NGINX_SRC=DIR builds for another source tree of nginx, configured with
+# NGX_FLAGS="..."; "nginx -V" of that nginx shows its flags.
+
+SHELL = /bin/bash
+
+NGINX_SRC ?= /usr/share/nginx/src
+NGINX_BINARY ?= /usr/sbin/nginx
+DESTDIR ?=
+MODULES_DIR ?= /usr/lib/nginx/modules
+
+OBJS ?= objs
+CC ?= cc
+CFLAGS ?= -g -O2 -fstack-protector-strong -Wformat -Werror=format-security \
+	-D_FORTIFY_SOURCE=2
+LDFLAGS ?= -Wl,-z,relro -Wl,-z,now
+
+# What Debian's conf_flags leave out, and what another tree is given where
+# NGX_FLAGS says nothing.
+
+STREAM_FLAGS = --with-stream --with-stream_ssl_module \
+	--with-stream_realip_module --with-stream_ssl_preread_module
+NGX_FLAGS ?= --with-compat --with-threads --with-http_ssl_module \
+	--with-http_v2_module --with-http_realip_module \
+	--with-http_auth_request_module --with-http_secure_link_module \
+	$(STREAM_FLAGS)
+
+ROOT := $(CURDIR)
+override OBJS := $(abspath $(OBJS))
+
+JOBS ?= 2
+
+BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
+	libpcre2-dev zlib1g-dev
+TEST_DEPS = $(BUILD_DEPS) perl ffmpeg clang binutils curl dpkg-dev
+
+
+default: modules
+
+
+# The inputs of configure: they are compared, not only dated, so that a new
+# source file or another compiler configures again and nothing else does.
+
+modules:
+	@mkdir -p $(OBJS)
+	@flock $(OBJS)/.lock $(MAKE) --no-print-directory OBJS=$(OBJS) \
+		.modules
+
+.modules:
+	@{ cat config config.make shared/config ngx_*_module/config; \
+	   ls shared/*/*.[ch] ngx_*_module/*.[ch]; \
+	   ls -l --time-style=+%s $(NGINX_SRC)/src/core/nginx.h; \
+	   echo '$(ROOT) $(NGINX_SRC) $(CC)'; \
+	   echo '$(CFLAGS) $(LDFLAGS) $(NGX_FLAGS)'; \
+	 } > $(OBJS)/.inputs.new
+	@if cmp -s $(OBJS)/.inputs.new $(OBJS)/.inputs \
+	     && [ -f $(OBJS)/Makefile ]; \
+	 then rm $(OBJS)/.inputs.new; \
+	 else rm -f $(OBJS)/.inputs && $(configure) \
+	      && mv $(OBJS)/.inputs.new $(OBJS)/.inputs; fi
+	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f $(OBJS)/Makefile \
+		-C $(NGINX_SRC) modules > $(OBJS)/make.log 2>&1 \
+	 || { cat $(OBJS)/make.log; exit 1; }
+	@ls $(OBJS)/*.so
+
+configure = ( \
+	cd $(NGINX_SRC) && NGX_CONF_FLAGS=($(NGX_FLAGS)) \
+	&& if [ -f conf_flags ]; \
+	   then . ./conf_flags; NGX_CONF_FLAGS+=($(STREAM_FLAGS)); fi \
+	&& if [ -x configure ]; \
+	   then c=./configure; else c=auto/configure; fi \
+	&& if ! $$c --with-cc='$(CC)' --with-cc-opt='$(CFLAGS) -fPIC' \
+		--with-ld-opt='$(LDFLAGS) -fPIC' "$${NGX_CONF_FLAGS[@]}" \
+		--add-dynamic-module=$(ROOT) --builddir=$(OBJS) \
+		> $(OBJS)/configure.log 2>&1; \
+	   then tail -20 $(OBJS)/configure.log; exit 1; fi )
+
+
+# Only the name of a new .so appears: the old file may be mapped by a
+# running nginx and must never be written over.
+
+install: modules
+	@mkdir -p $(DESTDIR)$(MODULES_DIR)
+	@for so in $(OBJS)/*.so; do \
+	    to=$(DESTDIR)$(MODULES_DIR)/$${so##*/}; \
+	    install -m 644 $$so $$to.new && mv -f $$to.new $$to \
+	    && echo $$to; \
+	 done
+
+
+clean:
+	rm -rf $(OBJS)
+
+
+.PHONY: default modules .modules install clean
