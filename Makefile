@@ -82,6 +82,49 @@ configure = ( \
 	   then tail -20 $(OBJS)/configure.log; exit 1; fi )
 
 
+# The server of conf/nginx.conf.  Its workers are www-data where root starts
+# it and www-data may enter this directory.
+
+RUN = $(ROOT)/objs/run
+NGINX = $(NGINX_BINARY) -p $(ROOT)/ -c conf/nginx.conf -e $(RUN)/error.log
+
+run: deps modules stop
+	@mkdir -p $(RUN)/html
+	@user=; if [ $$(id -u) = 0 ]; then user='user www-data;'; \
+	    runuser -u www-data -- test -x $(RUN) || user='user root;'; fi; \
+	 $(NGINX) -g "$$user"
+	@echo 'publish  rtmp://localhost:1935/live/STREAM'
+	@echo 'play     rtmp://localhost:1935/live/STREAM'
+	@echo '         http://localhost:8080/live/STREAM.flv'
+	@echo 'API      http://localhost:1985/api/v1/summaries'
+	@echo 'log      $(RUN)/error.log; make stop ends it'
+
+stop:
+	@[ ! -s $(RUN)/nginx.pid ] || ! pid=$$(cat $(RUN)/nginx.pid) \
+	 || ! kill -TERM $$pid 2>/dev/null \
+	 || for i in {1..100}; do \
+	     kill -0 $$pid 2>/dev/null || break; sleep 0.1; done
+
+
+# What Debian packages are missing is installed, by root or through sudo.
+
+deps: PACKAGES = $(BUILD_DEPS)
+test-deps: PACKAGES = $(TEST_DEPS)
+
+deps test-deps:
+	@missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null \
+	    | grep -q 'ok installed' || echo $$p; done); \
+	 [ -z "$$missing" ] || { \
+	    sudo=; [ $$(id -u) = 0 ] || sudo='sudo -n'; \
+	    apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+	        -o DPkg::Lock::Timeout=600"; \
+	    echo "installing" $$missing; \
+	    { $$apt update && $$apt install -y --no-install-recommends \
+	        $$missing; } > /dev/null \
+	    || { echo "install by hand:" $$missing; exit 1; }; }
+
+
 # Only the name of a new .so appears: the old file may be mapped by a
 # running nginx and must never be written over.
 
@@ -98,4 +141,4 @@ clean:
 	rm -rf $(OBJS)
 
 
-.PHONY: default modules .modules install clean
+.PHONY: default modules .modules run stop deps test-deps install clean
