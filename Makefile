@@ -125,6 +125,28 @@ deps test-deps:
 	    || { echo "install by hand:" $$missing; exit 1; }; }
 
 
+# Tests.  FUZZ_TIME is per target, of `make fuzz`.
+
+FUZZ_TIME ?= 600
+
+unit:
+	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f t/tools/unit.mk units \
+		OBJS=$(OBJS)
+	@FUZZ_SECONDS=1 TEST_NGINX_OBJS=$(OBJS) prove t/02-units.t
+
+fuzz:
+	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f t/tools/unit.mk \
+		fuzzers OBJS=$(OBJS)
+	@for t in $(OBJS)/unit/fuzz/*_fuzz; do \
+	    n=$${t##*/}; c=$(OBJS)/fuzz/$$n; mkdir -p $$c; \
+	    kept=t/fuzz/corpus/$${n%_fuzz}; [ -d $$kept ] || kept=; \
+	    $$t -max_total_time=$(FUZZ_TIME) -timeout=10 \
+	        -artifact_prefix=$(OBJS)/fuzz/$$n- $$c $$kept \
+	        > $$c.log 2>&1 || { tail -40 $$c.log; exit 1; }; \
+	    tail -1 $$c.log; \
+	 done
+
+
 # Only the name of a new .so appears: the old file may be mapped by a
 # running nginx and must never be written over.
 
