@@ -80,6 +80,20 @@ typedef enum {
 #define NGX_MEDIA_TRACK_AUDIO       1       /* default audio */
 #define NGX_MEDIA_TRACK_SCRIPT      15      /* AMF data, metadata */
 
+/* track id k of a multitrack publish: video 2k, audio 2k + 1, k <= 6 */
+
+#define NGX_MEDIA_TRACK_ID_MAX      6
+#define ngx_media_track_video(k)    (2 * (k))
+#define ngx_media_track_audio(k)    (2 * (k) + 1)
+#define ngx_media_track_id(track)   ((track) / 2)
+
+/* bit sets of tracks */
+
+#define NGX_MEDIA_TRACKS_VIDEO      0x5555u
+#define NGX_MEDIA_TRACKS_AUDIO      0x2aaau
+#define NGX_MEDIA_TRACKS_SCRIPT     0x8000u
+#define NGX_MEDIA_TRACKS_DEFAULT    0x8003u  /* default video, audio; script */
+
 
 /*
  * One frame.  Times are in microseconds: ms, 90 kHz and 48 kHz ticks survive
@@ -108,7 +122,7 @@ typedef struct {
 
 typedef struct {
     uint8_t        codec;         /* ngx_media_codec_e */
-    uint8_t        profile;       /* as the codec numbers it; AAC: object type */
+    uint8_t        profile;       /* as the codec numbers it; AAC: 2, 5, 29 */
     uint8_t        level;         /* as the codec numbers it */
     uint8_t        nal_size;      /* bytes of the NAL length prefix, 1..4 */
     uint8_t        channels;

@@ -1,0 +1,506 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Private hub of the core (L2) and of the services on it (L3): what lies in
+ * the arena, and the functions that files of shared/core export to each
+ * other.  Protocol modules include ngx_media.h only.
+ *
+ * Owner tags of fields in the arena:
+ *
+ *   const    written once before others can see it
+ *   lock     read and written under the arena's mutex
+ *   pub      written by the publisher's worker, read by all (aligned words,
+ *            or under a version)
+ *   slot     written by the worker that owns the slot
+ *   owner    written by the worker that owns the session
+ *   atomic   read and written by all, with atomic operations
+ *
+ * No pointers, no function pointers: offsets, indices, fixed-width types.  The
+ * layout has a version (NGX_MEDIA_LAYOUT): a new binary maps an arena of
+ * the old one only when it is the same.
+ */
+
+
+#ifndef _NGX_MEDIA_CORE_H_INCLUDED_
+#define _NGX_MEDIA_CORE_H_INCLUDED_
+
+
+#include <pthread.h>
+
+#include "ngx_media.h"
+#include "ngx_media_ring.h"
+#include "ngx_media_timeline.h"
+
+
+#define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
+#define NGX_MEDIA_LAYOUT          1
+
+#define NGX_MEDIA_SLOTS           128
+#define NGX_MEDIA_NO_SLOT         0xffffu
+#define NGX_MEDIA_NONE            0xffffffffu
+
+#define NGX_MEDIA_MAX_SOURCES     4096
+#define NGX_MEDIA_BUCKETS         4096
+#define NGX_MEDIA_NAME_LEN        256
+#define NGX_MEDIA_COMMANDS        64
+#define NGX_MEDIA_HEADS           48
+#define NGX_MEDIA_CONFIG_MAX      16384
+#define NGX_MEDIA_TEXT_LEN        1600
+#define NGX_MEDIA_ID_LEN          8
+
+#define NGX_MEDIA_DEFAULT_VHOST   "__defaultVhost__"
+
+
+/* bytes over the last 30 s, sampled every 10 s */
+
+#define NGX_MEDIA_RATE_SAMPLES    3
+
+typedef struct {
+    uint64_t    bytes[NGX_MEDIA_RATE_SAMPLES];
+    int64_t     msec[NGX_MEDIA_RATE_SAMPLES];
+    uint32_t    n;
+    uint32_t    kbps;
+} ngx_media_rate_t;
+
+
+/* one client connection: 2048 bytes */
+
+struct ngx_media_client_s {
+    uint32_t    used;               /* lock */
+    uint32_t    next;               /* lock; free list */
+    uint32_t    version;            /* owner; odd: texts are being written */
+    uint32_t    generation;         /* lock; changes with each use */
+    uint32_t    slot;               /* const */
+    int32_t     pid;                /* const */
+    uint32_t    source;             /* owner; index or NONE */
+    uint32_t    type;               /* owner; ngx_media_client_type_e */
+    uint32_t    publish;            /* owner */
+    uint32_t    lag;                /* owner; ms */
+    uint64_t    dropped;            /* owner; frames */
+    int64_t     created;            /* const; ms since the epoch */
+    uint64_t    send_bytes;         /* owner */
+    uint64_t    recv_bytes;         /* owner */
+    ngx_media_rate_t  send;         /* owner */
+    ngx_media_rate_t  recv;         /* owner */
+
+    /* under version */
+    uint16_t    text_off[NGX_MEDIA_TEXT_MAX];
+    uint16_t    text_len[NGX_MEDIA_TEXT_MAX];
+    uint16_t    text_used;
+    u_char      text[NGX_MEDIA_TEXT_LEN];
+};
+
+
+/* a blob that holds from frame seq on: metadata or the config of a track */
+
+typedef struct {
+    uint64_t    seq;
+    uint32_t    off;
+    uint32_t    size;
+    uint16_t    flags;              /* NGX_MEDIA_FRAME_CONFIG or _META */
+    uint8_t     track;
+    uint8_t     codec;
+    uint8_t     aux;
+    uint8_t     pad[3];
+} ngx_media_head_t;
+
+
+typedef struct {
+    uint32_t          version;      /* pub; odd: being written */
+    uint32_t          chunk;        /* lock; number + 1 */
+    uint32_t          used;         /* pub, under version; bytes of chunk */
+    uint32_t          n;            /* pub, under version */
+    ngx_media_head_t  head[NGX_MEDIA_HEADS];
+} ngx_media_head_table_t;
+
+
+typedef struct {
+    ngx_media_codec_info_t  info;   /* pub */
+    uint64_t    frames;             /* pub */
+    uint64_t    bytes;              /* pub */
+    uint64_t    keys;               /* pub */
+    int64_t     dts;                /* pub; us, newest */
+    int64_t     key_dts;            /* pub; us, newest key */
+    uint32_t    gop_ms;             /* pub; between the last two keys */
+    uint32_t    gop_frames;         /* pub; frames of the last whole GOP */
+    uint32_t    gop_count;          /* pub; frames since the last key */
+    uint32_t    fps_milli;          /* pub; over the last seconds */
+    uint64_t    fps_frames;         /* pub; at the last sample */
+    int64_t     fps_dts;            /* pub; us, at the last sample */
+    uint32_t    bframes;            /* pub; frames with cts that reorder */
+    uint32_t    present;            /* pub; of this publish */
+} ngx_media_track_t;
+
+
+/* policy that travels with a live source */
+
+typedef struct {
+    uint32_t    gop_cache;
+    uint32_t    queue_length;       /* ms */
+    uint32_t    send_latency;       /* ms */
+    uint32_t    republish_wait;     /* ms */
+    uint32_t    idle_timeout;       /* ms */
+    uint32_t    reserved[3];
+} ngx_media_source_policy_t;
+
+
+typedef struct {
+    uint64_t    magic;              /* const */
+    uint32_t    used;               /* lock */
+    uint32_t    generation;         /* lock; changes when freed */
+    uint32_t    next;               /* lock; in bucket or free list */
+    uint32_t    hash;               /* lock */
+
+    uint16_t    vhost_len;          /* lock; const while used */
+    uint16_t    app_len;
+    uint16_t    stream_len;
+    uint16_t    tcurl_len;          /* pub */
+    u_char      vhost[NGX_MEDIA_NAME_LEN];
+    u_char      app[NGX_MEDIA_NAME_LEN];
+    u_char      stream[NGX_MEDIA_NAME_LEN];
+    u_char      tcurl[NGX_MEDIA_NAME_LEN];
+    u_char      id[12];             /* const; "vid-" + 7 */
+
+    /*
+     * Counts each coming and going of a publisher; odd while there is one.
+     * Stored with release after the rest of the state.
+     */
+    uint64_t    epoch;              /* lock to write; all read */
+    uint32_t    pub_slot;           /* lock */
+    int32_t     pub_pid;            /* lock */
+    uint32_t    pub_client;         /* lock; index */
+    uint32_t    pub_generation;     /* lock; of that client */
+    int64_t     pub_msec;           /* lock; when it came, monotonic ms */
+    int64_t     left_msec;          /* lock; when the last one left */
+    int64_t     used_msec;          /* any; last sign of use */
+
+    uint64_t    slots[NGX_MEDIA_SLOTS / 64];    /* atomic; consumers there */
+
+    ngx_media_source_policy_t  policy;          /* pub */
+
+    int64_t     last_dts;           /* pub; us, end of the timeline */
+    int64_t     last_time;          /* pub; us, monotonic, of that frame */
+
+    uint64_t    recv_bytes;         /* pub */
+    uint64_t    send_bytes;         /* atomic */
+    uint64_t    frames;             /* pub */
+    uint64_t    audio_frames;       /* pub */
+    uint64_t    video_frames;       /* pub */
+    uint64_t    dropped;            /* pub; frames with no room */
+    uint32_t    jumps;              /* pub; timeline */
+    uint32_t    tracks;             /* pub; bit set */
+    uint32_t    publishes;          /* lock */
+    uint32_t    reserved;
+    ngx_media_rate_t        send;   /* pub */
+    ngx_media_rate_t        recv;   /* pub */
+
+    ngx_media_track_t       track[NGX_MEDIA_MAX_TRACKS];
+    ngx_media_head_table_t  heads;
+    ngx_media_ring_t        ring;
+} ngx_media_source_t;
+
+
+typedef struct {
+    uint32_t    type;
+    uint32_t    a;
+    uint32_t    b;
+    uint32_t    c;
+} ngx_media_command_t;
+
+#define NGX_MEDIA_CMD_CLOSE       1   /* a client, b generation, c reason */
+#define NGX_MEDIA_CMD_SHRINK      2   /* give history back */
+
+
+typedef struct {
+    pthread_mutex_t      mutex;     /* held for life by the owner */
+    int32_t              pid;       /* slot; 0: free */
+    uint32_t             generation;
+    uint32_t             exiting;   /* slot */
+    uint32_t             pending;   /* atomic; a wake is on its way */
+    uint64_t             dirty[NGX_MEDIA_MAX_SOURCES / 64];     /* atomic */
+    uint32_t             cmd_head;  /* lock */
+    uint32_t             cmd_tail;  /* lock */
+    ngx_media_command_t  cmd[NGX_MEDIA_COMMANDS];               /* lock */
+    uint64_t             cpu_us;    /* slot */
+    uint64_t             cpu_us_last;
+    int64_t              cpu_msec;
+    uint32_t             cpu_percent;   /* slot; hundredths of a percent */
+    uint32_t             rss_kb;    /* slot */
+    uint32_t             sessions;  /* slot */
+    uint32_t             publishers;
+} ngx_media_slot_t;
+
+
+#define NGX_MEDIA_MASTERS         4
+
+typedef struct {
+    uint64_t          magic;        /* const */
+    uint32_t          layout;       /* const */
+    uint32_t          header_size;  /* const */
+    uint64_t          size;         /* const; of the mapping */
+    uint64_t          zone;         /* const; as configured */
+    uint32_t          nchunks;      /* const */
+    uint32_t          nsources;     /* const */
+    uint32_t          nclients;     /* const */
+    uint32_t          recoveries;   /* lock; EOWNERDEAD seen */
+    uint64_t          off_next;     /* const; uint32_t[nchunks] */
+    uint64_t          off_sources;  /* const */
+    uint64_t          off_clients;  /* const */
+    uint64_t          off_chunks;   /* const */
+    int32_t           master[NGX_MEDIA_MASTERS];    /* lock */
+    uint32_t          masters;      /* lock */
+    int64_t           started;      /* const; ms since the epoch */
+    u_char            server_id[12];                /* const */
+    u_char            service_id[12];               /* const */
+
+    pthread_mutex_t   mutex;
+
+    uint32_t          free_chunk;   /* lock; number + 1 */
+    uint32_t          free_chunks;  /* lock; how many */
+    uint32_t          fresh_chunk;  /* lock; never used from here on */
+    uint32_t          free_source;  /* lock; index + 1 */
+    uint32_t          fresh_source; /* lock; high water */
+    uint32_t          free_client;  /* lock; index + 1 */
+    uint32_t          fresh_client; /* lock; high water */
+    uint32_t          clients;      /* lock; in use */
+    uint32_t          sources;      /* lock; in use */
+    uint32_t          no_slot;      /* lock; workers without a slot, ever */
+    uint64_t          clients_total;                /* lock */
+    uint64_t          send_total;   /* lock; of sessions that are gone */
+    uint64_t          recv_total;   /* lock */
+    uint32_t          buckets[NGX_MEDIA_BUCKETS];   /* lock; index + 1 */
+
+    int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
+    ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
+} ngx_media_arena_t;
+
+
+/* --- configuration (ngx_media_conf.c, ngx_media_core_module.c) ---------- */
+
+typedef struct {
+    ngx_str_t        name;
+    void           **conf;          /* policy by module */
+    u_char          *file;
+    ngx_uint_t       line;
+} ngx_media_app_t;
+
+
+typedef struct {
+    ngx_str_t        name;
+    void           **conf;
+    ngx_array_t      apps;          /* of ngx_media_app_t */
+    u_char          *file;
+    ngx_uint_t       line;
+} ngx_media_vhost_t;
+
+
+typedef struct {
+    size_t           zone;
+    void           **main_conf;     /* of NGX_MEDIA_MODULEs */
+    ngx_media_vhost_t   def;        /* media{} itself */
+    ngx_array_t      vhosts;        /* of ngx_media_vhost_t */
+    unsigned         block:1;       /* media{} was seen */
+} ngx_media_main_conf_t;
+
+
+/* where a value of a policy was set: for messages after the merge */
+
+typedef struct {
+    ngx_command_t   *cmd;
+    u_char          *file;
+    ngx_uint_t       line;
+} ngx_media_conf_where_t;
+
+
+extern ngx_module_t  ngx_media_api_module;
+
+char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);
+
+/*
+ * The vhost for a host name, exact or *.suffix; NULL: not configured, which
+ * means the default one.
+ */
+ngx_media_vhost_t *ngx_media_conf_vhost(ngx_media_main_conf_t *mcf,
+    ngx_str_t *host);
+/* Policy of an application; that of the vhost where it is not configured. */
+void **ngx_media_conf_app(ngx_media_vhost_t *vhost, ngx_str_t *app);
+ngx_media_main_conf_t *ngx_media_get_main_conf(void);
+
+
+/* --- arena (ngx_media_arena.c) ------------------------------------------ */
+
+/* Makes or finds the arena; master, before the first fork.  NGX_OK/ERROR. */
+ngx_int_t ngx_media_arena_open(ngx_cycle_t *cycle, size_t zone);
+/* In each worker: closes the memfd, notes the master. */
+void ngx_media_arena_enter(ngx_cycle_t *cycle);
+/* The arena of this process, NULL before it is open. */
+ngx_media_arena_t *ngx_media_arena(void);
+
+/*
+ * The one mutex.  Held for microseconds, never over a system call but write()
+ * to an eventfd.  ngx_media_lock() mends what a dead holder left.
+ */
+void ngx_media_lock(void);
+void ngx_media_unlock(void);
+
+/* *entry = chunk number + 1.  Takes the lock itself.  OK or DECLINED. */
+int ngx_media_chunk_get(void *ctx, uint32_t *entry);
+void ngx_media_chunk_put(void *ctx, uint32_t *entry);
+u_char *ngx_media_chunk_addr(uint32_t entry);
+ngx_media_chunks_t ngx_media_arena_chunks(void);
+uint32_t ngx_media_chunks_free(void);
+
+ngx_media_source_t *ngx_media_source_at(uint32_t idx);
+uint32_t ngx_media_source_index(ngx_media_source_t *src);
+ngx_media_client_t *ngx_media_client_at(uint32_t idx);
+uint32_t ngx_media_client_index(ngx_media_client_t *client);
+
+/* random id of n characters [0-9a-z] */
+void ngx_media_random_id(u_char *p, size_t n);
+
+/* CLOCK_MONOTONIC in us; the wall clock in ms since the epoch */
+int64_t ngx_media_now(void);
+int64_t ngx_media_epoch_ms(void);
+#define ngx_media_msec()  (ngx_media_now() / 1000)
+
+
+/* --- slots and wake (ngx_media_slot.c) ---------------------------------- */
+
+ngx_int_t ngx_media_slot_open(ngx_cycle_t *cycle);
+void ngx_media_slot_close(ngx_cycle_t *cycle);
+/* index of this worker's slot or NGX_MEDIA_NO_SLOT */
+uint32_t ngx_media_slot(void);
+/* Tells all workers with consumers of a source that something changed. */
+void ngx_media_slot_notify(ngx_media_source_t *src);
+/* Queues a command for a slot's worker and wakes it.  OK, DECLINED (full). */
+ngx_int_t ngx_media_slot_command(uint32_t slot, ngx_media_command_t *cmd);
+/* Queues for all live slots, this one included. */
+void ngx_media_slot_command_all(ngx_media_command_t *cmd);
+/*
+ * Is the owner alive?  Reaps what a dead one left behind.  slot may be
+ * NO_SLOT: then pid decides.
+ */
+ngx_uint_t ngx_media_slot_alive(uint32_t slot, int32_t pid);
+
+
+/* --- registry (ngx_media_source.c) -------------------------------------- */
+
+/* Under the lock.  Returns NULL where there is none (or no room, _get). */
+ngx_media_source_t *ngx_media_source_find(ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream);
+ngx_media_source_t *ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream);
+/* Under the lock: the publisher is gone (whoever found out). */
+void ngx_media_source_leave(ngx_media_source_t *src);
+/* Frees sources that nobody used for idle_timeout. */
+void ngx_media_source_janitor(void);
+/* Under the lock: rebuilds lists after EOWNERDEAD. */
+void ngx_media_source_rebuild(void);
+#define ngx_media_source_live(src)                                            \
+    (ngx_media_ring_load(&(src)->epoch) & 1)
+
+
+/* --- heads (ngx_media_heads.c) ------------------------------------------ */
+
+/*
+ * Publisher: metadata or a config that holds from seq on.  NGX_OK; NGX_DONE:
+ * the same as before; NGX_DECLINED: too large or no room.
+ */
+ngx_int_t ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
+    uint64_t seq);
+/*
+ * Reader: what holds at seq, with data in a buffer of this worker that the
+ * next call overwrites.  NGX_OK or NGX_AGAIN (being written).
+ */
+ngx_int_t ngx_media_heads_read(ngx_media_source_t *src, uint64_t seq,
+    ngx_media_heads_t *heads);
+/* a publisher that died writing left the version odd */
+void ngx_media_heads_repair(ngx_media_source_t *src);
+
+
+/* --- feeds (ngx_media_feed.c): a source as one worker sees it ----------- */
+
+typedef struct ngx_media_feed_s  ngx_media_feed_t;
+
+struct ngx_media_feed_s {
+    ngx_media_source_t  *source;
+    uint32_t             index;
+    uint32_t             generation;
+    uint64_t             epoch;         /* as last seen */
+    ngx_queue_t          wires;
+    ngx_queue_t          dirty;         /* in the pump's list */
+    ngx_uint_t           consumers;
+    uint64_t             sent;          /* not yet added to the source */
+    int64_t              due;           /* us; not before (send_latency) */
+    ngx_msec_t           ended;         /* when republish_wait was over */
+    ngx_event_t          timer;         /* republish_wait, idle_timeout */
+    unsigned             is_dirty:1;
+    unsigned             end_seen:1;    /* END was told for this epoch */
+};
+
+/* the feed of a source, made when it is not there; NULL: no memory */
+ngx_media_feed_t *ngx_media_feed_get(ngx_media_source_t *src);
+void ngx_media_feed_put(ngx_media_feed_t *feed);
+/* something changed: the pump looks at it soon */
+void ngx_media_feed_dirty(uint32_t index);
+void ngx_media_feed_mark(ngx_media_feed_t *feed);
+void ngx_media_feeds_init(ngx_cycle_t *cycle);
+/* every second: statistics */
+void ngx_media_feeds_tick(void);
+/* looks at all feeds (a worker without a slot polls) */
+void ngx_media_feeds_poll(void);
+
+
+/* --- wires (ngx_media_wire.c) ------------------------------------------- */
+
+ngx_media_wire_t *ngx_media_wire_get(ngx_media_feed_t *feed,
+    const ngx_media_muxer_t *muxer, const ngx_media_wire_params_t *params);
+void ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c);
+void ngx_media_wire_detach(ngx_media_consumer_t *c);
+/* reads what the ring has and appends it to the log */
+void ngx_media_wire_pull(ngx_media_wire_t *w);
+/* serves consumers; returns 1 where the time slice ended before all */
+ngx_uint_t ngx_media_wire_serve(ngx_media_wire_t *w, int64_t until);
+void ngx_media_wire_event(ngx_media_wire_t *w, ngx_uint_t event);
+ngx_media_feed_t *ngx_media_wire_feed(ngx_media_wire_t *w);
+ngx_uint_t ngx_media_wire_pending(ngx_media_wire_t *w);
+ngx_media_wire_t *ngx_media_wire_next(ngx_media_feed_t *feed, ngx_queue_t *q);
+/* consumers whose idle_timeout passed; returns ms until the next one */
+ngx_msec_t ngx_media_wire_idle(ngx_media_wire_t *w, ngx_msec_t since,
+    ngx_msec_t timeout);
+uint32_t ngx_media_consumer_lag(ngx_media_consumer_t *c);
+
+
+/* --- publishers (ngx_media_publish.c) ----------------------------------- */
+
+void ngx_media_publishers_tick(void);
+void ngx_media_publishers_shrink(void);
+
+
+/* --- sessions (ngx_media_session.c) ------------------------------------- */
+
+void ngx_media_sessions_init(void);
+void ngx_media_sessions_tick(ngx_uint_t ticks);
+void ngx_media_sessions_drain(void);
+ngx_uint_t ngx_media_sessions_count(void);
+/* the session of this worker that has this entry, or NULL */
+ngx_media_session_t *ngx_media_session_by_client(uint32_t idx,
+    uint32_t generation);
+void ngx_media_session_close(ngx_media_session_t *s, ngx_uint_t reason);
+/* Under the lock: takes an entry out of the table. */
+void ngx_media_client_free(ngx_media_client_t *client);
+void ngx_media_client_rebuild(void);
+void ngx_media_rate_tick(ngx_media_rate_t *r, uint64_t bytes, int64_t msec);
+const char *ngx_media_client_type_name(ngx_uint_t type);
+/* copies a consistent picture of an entry; NGX_DECLINED: not in use */
+ngx_int_t ngx_media_client_snapshot(uint32_t idx, ngx_media_client_t *copy);
+ngx_str_t ngx_media_client_text(ngx_media_client_t *client, ngx_uint_t which);
+/*
+ * Asks the owner of a client to close it.  NGX_OK, NGX_DECLINED: no such id.
+ */
+ngx_int_t ngx_media_client_kick(ngx_str_t *id);
+
+
+#endif /* _NGX_MEDIA_CORE_H_INCLUDED_ */
