@@ -68,58 +68,59 @@ typedef struct {
     uint32_t             sealed;     /* number of members */
     uint16_t             nstrings;   /* string table before the members */
     uint8_t              dynamic;
-    uint8_t              external;
+    uint8_t              external;   /* the class writes itself */
 } ngx_media_amf_traits_t;
 
 
+/* Where a reader stands: a part of the structures below. */
+
+typedef struct {
+    const u_char        *pos;
+    const u_char        *end;
+    uint16_t             nstrings;   /* AMF3 tables so far */
+    uint16_t             ntraits;
+    uint8_t              amf3;       /* what follows is AMF3 */
+    uint8_t              depth;
+    uint8_t              cut;        /* an end marker was missing */
+} ngx_media_amf_cursor_t;
+
+
 /*
- * A reader.  About 5 KB: meant for the stack.  AMF3 tables live for one
+ * A reader.  About 6 KB: meant for the stack.  AMF3 tables live for one
  * message, over all its values.
  */
 
 typedef struct {
-    const u_char            *pos;
-    const u_char            *end;
-    uint8_t                  amf3;       /* values are AMF3 */
-    uint8_t                  depth;
-    uint16_t                 nstrings;
-    uint16_t                 ntraits;
+    ngx_media_amf_cursor_t   cur;
     ngx_media_amf_str_t      strings[NGX_MEDIA_AMF_STRINGS];
     ngx_media_amf_traits_t   traits[NGX_MEDIA_AMF_TRAITS];
 } ngx_media_amf_t;
 
 
 typedef struct {
-    uint8_t              type;       /* ngx_media_amf_type_e */
-    uint8_t              amf3;       /* encoded as AMF3 */
-    uint8_t              boolean;
-    uint8_t              depth;      /* of its children */
-    uint8_t              assoc;      /* AMF3 array: has a keyed part */
-    uint16_t             nstrings;   /* AMF3 tables at body */
-    uint16_t             ntraits;
-    uint16_t             trait;      /* AMF3 object: its traits */
-    uint32_t             count;      /* ECMA array: announced; array: real */
-    double               number;
-    ngx_media_amf_str_t  string;
-    const u_char        *start;      /* the value as encoded, marker first */
-    const u_char        *body;       /* of a container: first child */
-    const u_char        *end;        /* after the value */
+    uint8_t                  type;      /* ngx_media_amf_type_e */
+    uint8_t                  amf3;      /* encoded as AMF3 */
+    uint8_t                  boolean;
+    uint8_t                  keyed;     /* AMF3: keys end by an empty one */
+    uint8_t                  cut;       /* an end marker in it is missing */
+    uint32_t                 trait;     /* AMF3 object: index of its traits */
+    uint32_t                 count;     /* ECMA array: as announced; array:
+                                         * values; AMF3 object: members */
+    double                   number;
+    ngx_media_amf_str_t      string;
+    const u_char            *start;     /* as encoded, marker first */
+    const u_char            *end;       /* after the value */
+    ngx_media_amf_cursor_t   body;      /* of a container: its first child */
 } ngx_media_amf_value_t;
 
 
 typedef struct {
-    ngx_media_amf_t       *amf;
-    const u_char          *pos;
-    const u_char          *end;
-    const u_char          *names;       /* AMF3: next sealed member name */
-    uint16_t               nstrings;
-    uint16_t               ntraits;
-    uint16_t               names_nstrings;
-    uint8_t                type;
-    uint8_t                amf3;
-    uint8_t                depth;
-    uint8_t                dynamic;     /* AMF3: keyed part to come */
-    uint32_t               left;        /* sealed or dense values to come */
+    ngx_media_amf_t         *amf;
+    ngx_media_amf_cursor_t   cur;
+    ngx_media_amf_cursor_t   names;     /* AMF3: next member name */
+    uint32_t                 left;      /* members or elements to come */
+    uint8_t                  type;
+    uint8_t                  keyed;     /* keys and values to come */
 } ngx_media_amf_iter_t;
 
 
@@ -146,6 +147,13 @@ void ngx_media_amf_init_flex(ngx_media_amf_t *amf, const u_char *pos,
  * AMF0 object that misses only its end marker at the end of all is accepted.
  */
 int ngx_media_amf_read(ngx_media_amf_t *amf, ngx_media_amf_value_t *v);
+
+/*
+ * As ngx_media_amf_read(), but does not step over the children of a
+ * container: it can be walked even where its end is damaged, and nothing can
+ * be read after it.
+ */
+int ngx_media_amf_read_head(ngx_media_amf_t *amf, ngx_media_amf_value_t *v);
 
 /*
  * Walks the children of an OBJECT, ECMA_ARRAY or ARRAY that came from amf.
