@@ -164,8 +164,8 @@ ngx_media_rtmp_cs_t *ngx_media_rtmp_reader_cs(ngx_media_rtmp_reader_t *r,
 const char *ngx_media_rtmp_read_text(int rc);
 
 /*
- * Unwraps a 32-bit timestamp: the value nearest to last (ms, never negative
- * on its own account) whose low 32 bits are ts.
+ * Unwraps a 32-bit timestamp: of the values >= 0 whose low 32 bits are ts,
+ * the one nearest to last (ms).
  */
 int64_t ngx_media_rtmp_unwrap(int64_t last, uint32_t ts);
 
