@@ -1,0 +1,124 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * The hub of the HTTP live module: live streams as the bodies of endless HTTP
+ * responses.  Cut like this:
+ *
+ *   _module.c   directives, names, methods: which request is ours
+ *   _play.c     the life of one player from its request to its end
+ *   _output.c   how bytes of the wire get to the client
+ *   _mux.c      frames into FLV
+ *
+ * One ngx_http_flv_live_ctx_t per request, in the request's pool; a cleanup
+ * of that pool gives back what it holds.
+ */
+
+
+#ifndef _NGX_HTTP_FLV_LIVE_H_INCLUDED_
+#define _NGX_HTTP_FLV_LIVE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_media.h"
+
+
+/* opt[] of a wire: how a message is framed, and in what form HEVC is */
+
+#define NGX_HTTP_FLV_LIVE_OPT_FRAMING    0
+#define NGX_HTTP_FLV_LIVE_OPT_HEVC       1
+
+#define NGX_HTTP_FLV_LIVE_FRAMING_NONE   0
+#define NGX_HTTP_FLV_LIVE_FRAMING_CHUNK  1   /* RFC 9112, 7.1: a chunk each */
+
+#define NGX_HTTP_FLV_LIVE_HEVC_AS_CAME   0
+#define NGX_HTTP_FLV_LIVE_HEVC_LEGACY    1
+#define NGX_HTTP_FLV_LIVE_HEVC_ENHANCED  2
+
+/* the longest prologue, with its framing */
+#define NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE  64
+
+/* how long a stream that has just begun may take to show its tracks */
+#define NGX_HTTP_FLV_LIVE_TRACKS_WAIT    500
+
+
+/* one extension that the module answers */
+
+typedef struct {
+    ngx_str_t                        extension;   /* without the dot */
+    ngx_str_t                        content_type;
+    const char                      *protocol;
+    ngx_uint_t                       client;      /* client type */
+    uint32_t                         tracks;      /* that it can carry */
+    const ngx_media_muxer_t         *muxer;
+
+    /* what stands once at the start of a body, true to the tracks;
+     * returns the end; may be NULL */
+    u_char                        *(*prologue)(u_char *p, uint32_t tracks);
+} ngx_http_flv_live_type_t;
+
+
+typedef struct {
+    ngx_flag_t                       enable;
+    ngx_msec_t                       play_wait;
+
+    /* where the directive stands, if it stands in this location */
+    ngx_str_t                        file;
+    ngx_uint_t                       line;
+} ngx_http_flv_live_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER = 0,  /* play_wait runs */
+    NGX_HTTP_FLV_LIVE_WAIT_TRACKS,         /* published, tracks not known */
+    NGX_HTTP_FLV_LIVE_FLOWING,             /* response header is sent */
+    NGX_HTTP_FLV_LIVE_ENDING,              /* the last bytes, then finish */
+    NGX_HTTP_FLV_LIVE_DONE                 /* request is finalised */
+} ngx_http_flv_live_state_e;
+
+
+typedef struct {
+    ngx_media_session_t              session;
+    ngx_media_consumer_t             consumer;
+
+    ngx_http_request_t              *request;
+    const ngx_http_flv_live_type_t  *type;
+    ngx_media_wire_params_t          params;
+    ngx_event_t                      timer;       /* holds the worker too */
+
+    ngx_chain_t                     *free;
+    ngx_chain_t                     *busy;
+
+    ngx_uint_t                       state;
+
+    unsigned                         direct:1;    /* no filter is needed */
+    unsigned                         flushed:1;   /* header left the filters */
+} ngx_http_flv_live_ctx_t;
+
+
+ngx_int_t ngx_http_flv_live_play(ngx_http_request_t *r,
+    const ngx_http_flv_live_type_t *type);
+void ngx_http_flv_live_finalize(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc);
+
+ngx_uint_t ngx_http_flv_live_direct_predict(ngx_http_request_t *r);
+ngx_int_t ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx);
+ngx_int_t ngx_http_flv_live_prologue(ngx_http_flv_live_ctx_t *ctx,
+    uint32_t tracks);
+ngx_uint_t ngx_http_flv_live_drained(ngx_http_flv_live_ctx_t *ctx);
+void ngx_http_flv_live_output(ngx_http_flv_live_ctx_t *ctx);
+void ngx_http_flv_live_finish(ngx_http_flv_live_ctx_t *ctx);
+void ngx_http_flv_live_write_handler(ngx_http_request_t *r);
+void ngx_http_flv_live_release(ngx_http_flv_live_ctx_t *ctx);
+
+u_char *ngx_http_flv_live_flv_prologue(u_char *p, uint32_t tracks);
+
+
+extern const ngx_media_muxer_t  ngx_http_flv_live_muxer;
+
+extern ngx_module_t  ngx_http_flv_live_module;
+
+
+#endif /* _NGX_HTTP_FLV_LIVE_H_INCLUDED_ */

@@ -1,0 +1,713 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * The life of one player, from its request to its end:
+ *
+ *   WAIT_PUBLISHER  nobody publishes the name yet, play_wait runs
+ *   WAIT_TRACKS     somebody does, but has not shown audio and video yet
+ *   FLOWING         the response header is out, media follow
+ *   ENDING          the stream is over, its last bytes leave
+ *   DONE            the request is finalised
+ *
+ * Called by the content handler, by the core (ops of session and consumer)
+ * and by the session's timer.  That timer is never cancelable: it also keeps
+ * a worker alive that is shutting down while its players go on.
+ *
+ * Whatever is called from outside of nginx's HTTP ends with
+ * ngx_http_run_posted_requests(), after which the request may be gone.
+ */
+
+
+#include "ngx_http_flv_live.h"
+#include "ngx_media_url.h"
+
+
+/* how often a player's timer runs when there is nothing to wait for */
+
+#define NGX_HTTP_FLV_LIVE_TICK   60000
+
+
+static ngx_http_flv_live_ctx_t *ngx_http_flv_live_create(
+    ngx_http_request_t *r, const ngx_http_flv_live_type_t *type);
+static ngx_int_t ngx_http_flv_live_names(ngx_http_flv_live_ctx_t *ctx);
+static void ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx,
+    ngx_str_t *app);
+static void ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx);
+static ngx_uint_t ngx_http_flv_live_arg_on(ngx_http_request_t *r, char *name,
+    size_t len);
+static ngx_int_t ngx_http_flv_live_status(ngx_uint_t reason);
+static ngx_int_t ngx_http_flv_live_head(ngx_http_request_t *r,
+    const ngx_http_flv_live_type_t *type);
+static void ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx,
+    ngx_int_t rc);
+static ngx_uint_t ngx_http_flv_live_tracks_known(
+    ngx_http_flv_live_ctx_t *ctx);
+static void ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx);
+static void ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx);
+static void ngx_http_flv_live_output_handler(ngx_media_consumer_t *consumer);
+static void ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
+    ngx_uint_t event);
+static void ngx_http_flv_live_close_handler(ngx_media_session_t *s,
+    ngx_uint_t reason);
+static void ngx_http_flv_live_timer_handler(ngx_event_t *ev);
+static void ngx_http_flv_live_cleanup(void *data);
+
+
+static const ngx_media_session_ops_t  ngx_http_flv_live_session_ops = {
+    ngx_http_flv_live_close_handler,       /* close */
+    NULL,                                  /* drain */
+    NULL                                   /* published */
+};
+
+
+static const ngx_media_consumer_ops_t  ngx_http_flv_live_consumer_ops = {
+    ngx_http_flv_live_output_handler,      /* output */
+    ngx_http_flv_live_event_handler        /* event */
+};
+
+
+/*
+ * Answers a GET or HEAD of a live name.  Returns what a content handler
+ * returns: NGX_DONE where the player lives on.
+ */
+
+ngx_int_t
+ngx_http_flv_live_play(ngx_http_request_t *r,
+    const ngx_http_flv_live_type_t *type)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     flags;
+    ngx_http_flv_live_ctx_t       *ctx;
+    ngx_http_flv_live_loc_conf_t  *flcf;
+
+    ctx = ngx_http_flv_live_create(r, type);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_media_session_init(&ctx->session, r->connection, r->pool,
+                                &ngx_http_flv_live_session_ops,
+                                type->protocol);
+    if (rc != NGX_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    ngx_media_session_set_type(&ctx->session, type->client);
+    ngx_media_session_received(&ctx->session, (size_t) r->request_length);
+
+    rc = ngx_http_flv_live_names(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_flv_live_params(ctx);
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
+
+    flags = (flcf->play_wait == 0 || r->method == NGX_HTTP_HEAD)
+            ? NGX_MEDIA_PLAY_LIVE : 0;
+
+    rc = ngx_media_play(&ctx->session, &ctx->consumer,
+                        &ngx_http_flv_live_consumer_ops, type->muxer,
+                        &ctx->params, flags);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "play refused: %s",
+                      ngx_media_reason_text(ctx->session.reason));
+
+        return ngx_http_flv_live_status(ctx->session.reason);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_HEAD) {
+        ngx_media_play_stop(&ctx->consumer);
+        return ngx_http_flv_live_head(r, type);
+    }
+
+    ngx_http_flv_live_begin(ctx, rc);
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_flv_live_ctx_t *
+ngx_http_flv_live_create(ngx_http_request_t *r,
+    const ngx_http_flv_live_type_t *type)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_flv_live_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+
+    ngx_memzero(ctx, sizeof(ngx_http_flv_live_ctx_t));
+
+    ctx->request = r;
+    ctx->type = type;
+
+    ctx->timer.handler = ngx_http_flv_live_timer_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    cln->handler = ngx_http_flv_live_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_flv_live_module);
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_names(ngx_http_flv_live_ctx_t *ctx)
+{
+    int                   rc;
+    size_t                size;
+    u_char               *buf;
+    unsigned              flags;
+    ngx_str_t             vhost, app, stream, args;
+    ngx_media_url_t       url;
+    ngx_http_request_t   *r;
+    ngx_media_url_str_t   path, query, host;
+
+    r = ctx->request;
+
+    path.len = r->uri.len;
+    path.data = r->uri.data;
+    query.len = r->args.len;
+    query.data = r->args.data;
+    host.len = r->headers_in.server.len;
+    host.data = r->headers_in.server.data;
+
+    if (r->headers_in.host) {
+        host.len = r->headers_in.host->value.len;
+        host.data = r->headers_in.host->value.data;
+    }
+
+    size = ngx_media_url_scratch(path.len + query.len + host.len);
+
+    buf = ngx_pnalloc(r->pool, size);
+    if (buf == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    flags = NGX_MEDIA_URL_DECODED;
+
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl) {
+        flags |= NGX_MEDIA_URL_SSL;
+    }
+#endif
+
+    rc = ngx_media_url_http(&url, &path, &query, &host, flags, buf, size);
+
+    if (rc != NGX_MEDIA_URL_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client asked for a live stream by a bad URL: %s",
+                      ngx_media_url_text(rc));
+
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    vhost.len = url.vhost.len;
+    vhost.data = url.vhost.data;
+    app.len = url.app.len;
+    app.data = url.app.data;
+    stream.len = url.stream.len;
+    stream.data = url.stream.data;
+    args.len = url.args.len;
+    args.data = url.args.data;
+
+    ngx_http_flv_live_texts(ctx, &app);
+
+    switch (ngx_media_session_name(&ctx->session, &vhost, &app, &stream,
+                                   &args))
+    {
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return ngx_http_flv_live_status(ctx->session.reason);
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+/* what the statistics show besides the names */
+
+static void
+ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx, ngx_str_t *app)
+{
+    u_char              *p, *last, *name;
+    u_char               buf[NGX_MEDIA_NAME_MAX * 2];
+    ngx_str_t            host;
+    ngx_uint_t           secure;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    name = r->uri.data + r->uri.len;
+
+    while (name > r->uri.data && name[-1] != '/') {
+        name--;
+    }
+
+    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_NAME, name,
+                               r->uri.data + r->uri.len - name);
+
+    host = r->headers_in.host ? r->headers_in.host->value
+                              : r->headers_in.server;
+    secure = 0;
+
+#if (NGX_HTTP_SSL)
+    secure = (r->connection->ssl != NULL);
+#endif
+
+    last = buf + sizeof(buf);
+
+    p = ngx_slprintf(buf, last, "http%s://%V/%V", secure ? "s" : "", &host,
+                     app);
+
+    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_TCURL, buf,
+                               p - buf);
+
+    if (r->headers_in.referer) {
+        ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_PAGEURL,
+                                   r->headers_in.referer->value.data,
+                                   r->headers_in.referer->value.len);
+    }
+}
+
+
+static void
+ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx)
+{
+    uint32_t             audio, video;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    audio = (uint32_t) 1 << NGX_MEDIA_TRACK_AUDIO;
+    video = (uint32_t) 1 << NGX_MEDIA_TRACK_VIDEO;
+
+    ctx->params.tracks = ctx->type->tracks;
+
+    if (ngx_http_flv_live_arg_on(r, "onlyaudio", sizeof("onlyaudio") - 1)) {
+        ctx->params.tracks &= ~video;
+
+    } else if (ngx_http_flv_live_arg_on(r, "onlyvideo",
+                                        sizeof("onlyvideo") - 1))
+    {
+        ctx->params.tracks &= ~audio;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "hevc", 4, &value) == NGX_OK) {
+
+        if (value.len == 6 && ngx_strncmp(value.data, "legacy", 6) == 0) {
+            ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_HEVC] =
+                                                NGX_HTTP_FLV_LIVE_HEVC_LEGACY;
+
+        } else if (value.len == 8
+                   && ngx_strncmp(value.data, "enhanced", 8) == 0)
+        {
+            ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_HEVC] =
+                                              NGX_HTTP_FLV_LIVE_HEVC_ENHANCED;
+        }
+    }
+
+    /* on the wire's own bytes the players of a worker agree, or share less */
+
+    ctx->direct = ngx_http_flv_live_direct_predict(r);
+
+    if (ctx->direct && r->http_version == NGX_HTTP_VERSION_11) {
+        ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING] =
+                                             NGX_HTTP_FLV_LIVE_FRAMING_CHUNK;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_flv_live_arg_on(ngx_http_request_t *r, char *name, size_t len)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) name, len, &value) != NGX_OK) {
+        return 0;
+    }
+
+    return (value.len == 1 && value.data[0] == '1')
+           || (value.len == 2 && ngx_strncmp(value.data, "on", 2) == 0)
+           || (value.len == 4 && ngx_strncmp(value.data, "true", 4) == 0);
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_status(ngx_uint_t reason)
+{
+    switch (reason) {
+
+    case NGX_MEDIA_REASON_NAME:
+        return NGX_HTTP_BAD_REQUEST;
+
+    case NGX_MEDIA_REASON_FULL:
+    case NGX_MEDIA_REASON_BUSY:
+    case NGX_MEDIA_REASON_SHUTDOWN:
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    case NGX_MEDIA_REASON_DENIED:
+    case NGX_MEDIA_REASON_KICKED:
+        return NGX_HTTP_FORBIDDEN;
+
+    default:
+        return NGX_HTTP_NOT_FOUND;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_head(ngx_http_request_t *r,
+    const ngx_http_flv_live_type_t *type)
+{
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_type = type->content_type;
+    r->headers_out.content_type_len = type->content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return ngx_http_send_header(r);
+}
+
+
+/* the consumer is attached: rc is what ngx_media_play() said */
+
+static void
+ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_request_t            *r;
+    ngx_http_flv_live_loc_conf_t  *flcf;
+
+    r = ctx->request;
+
+    r->main->count++;
+    r->keepalive = 0;
+    r->write_event_handler = ngx_http_flv_live_write_handler;
+
+    r->read_event_handler = r->discard_body
+                            ? ngx_http_discarded_request_body_handler
+                            : ngx_http_test_reading;
+
+    if (rc == NGX_AGAIN) {
+        flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
+
+        ctx->state = NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER;
+        ngx_add_timer(&ctx->timer, flcf->play_wait);
+
+        return;
+    }
+
+    if (ngx_media_play_tracks(&ctx->consumer) == 0) {
+        ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
+        ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
+
+        return;
+    }
+
+    ngx_http_flv_live_start(ctx);
+}
+
+
+static ngx_uint_t
+ngx_http_flv_live_tracks_known(ngx_http_flv_live_ctx_t *ctx)
+{
+    uint32_t  want;
+
+    want = ctx->params.tracks & ~((uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT);
+
+    return (ngx_media_play_tracks(&ctx->consumer) & want) == want;
+}
+
+
+/* sends the response header, the prologue and what there is of the stream */
+
+static void
+ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
+{
+    uint32_t                   tracks;
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ctx->state = NGX_HTTP_FLV_LIVE_FLOWING;
+    ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TICK);
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay
+        && r->http_version <= NGX_HTTP_VERSION_11
+        && ngx_tcp_nodelay(c) != NGX_OK)
+    {
+        ngx_http_flv_live_finalize(ctx, NGX_ERROR);
+        return;
+    }
+
+    rc = ngx_http_flv_live_head(r, ctx->type);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        ngx_http_flv_live_finalize(ctx, rc);
+        return;
+    }
+
+    if (ngx_http_flv_live_direct_decide(ctx) != NGX_OK) {
+        ngx_http_flv_live_finalize(ctx, NGX_ERROR);
+        return;
+    }
+
+    tracks = ngx_media_play_tracks(&ctx->consumer);
+
+    if (tracks == 0) {
+        tracks = ~(uint32_t) 0;
+    }
+
+    if (ngx_http_flv_live_prologue(ctx, tracks & ctx->params.tracks)
+        != NGX_OK)
+    {
+        ngx_http_flv_live_finalize(ctx, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_flv_live_output(ctx);
+}
+
+
+static void
+ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx)
+{
+    switch (ctx->state) {
+
+    case NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER:
+    case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
+        ngx_http_flv_live_finalize(ctx, NGX_HTTP_NOT_FOUND);
+        break;
+
+    case NGX_HTTP_FLV_LIVE_FLOWING:
+        ctx->state = NGX_HTTP_FLV_LIVE_ENDING;
+        ngx_http_flv_live_output(ctx);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_http_flv_live_output_handler(ngx_media_consumer_t *consumer)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(consumer, ngx_http_flv_live_ctx_t, consumer);
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    switch (ctx->state) {
+
+    case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
+
+        if (!ngx_http_flv_live_tracks_known(ctx)) {
+            return;
+        }
+
+        ngx_http_flv_live_start(ctx);
+        break;
+
+    case NGX_HTTP_FLV_LIVE_FLOWING:
+    case NGX_HTTP_FLV_LIVE_ENDING:
+        ngx_http_flv_live_output(ctx);
+        break;
+
+    default: /* NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER, NGX_HTTP_FLV_LIVE_DONE */
+        return;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
+    ngx_uint_t event)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(consumer, ngx_http_flv_live_ctx_t, consumer);
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "flv live event:%ui state:%ui", event, ctx->state);
+
+    switch (event) {
+
+    case NGX_MEDIA_EVENT_PUBLISH:
+    case NGX_MEDIA_EVENT_START:
+
+        if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER) {
+            ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
+            ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
+        }
+
+        if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_TRACKS
+            && ngx_http_flv_live_tracks_known(ctx))
+        {
+            ngx_http_flv_live_start(ctx);
+        }
+
+        break;
+
+    case NGX_MEDIA_EVENT_END:
+    case NGX_MEDIA_EVENT_IDLE:
+        ngx_http_flv_live_end(ctx);
+        break;
+
+    default: /* NGX_MEDIA_EVENT_UNPUBLISH: it may come back */
+        break;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_flv_live_close_handler(ngx_media_session_t *s, ngx_uint_t reason)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(s, ngx_http_flv_live_ctx_t, session);
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "player is closed: %s",
+                  ngx_media_reason_text(reason));
+
+    switch (ctx->state) {
+
+    case NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER:
+    case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
+        ngx_http_flv_live_finalize(ctx, ngx_http_flv_live_status(reason));
+        break;
+
+    case NGX_HTTP_FLV_LIVE_FLOWING:
+    case NGX_HTTP_FLV_LIVE_ENDING:
+
+        if (ngx_http_flv_live_drained(ctx)) {
+            ngx_http_flv_live_finish(ctx);
+
+        } else {
+            /* in the middle of a frame: no way to end it well */
+            ngx_http_flv_live_finalize(ctx, NGX_ERROR);
+        }
+
+        break;
+
+    default: /* NGX_HTTP_FLV_LIVE_DONE */
+        break;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_flv_live_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    ctx = ev->data;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    switch (ctx->state) {
+
+    case NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER:
+        ngx_http_flv_live_finalize(ctx, NGX_HTTP_NOT_FOUND);
+        break;
+
+    case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
+        ngx_http_flv_live_start(ctx);
+        break;
+
+    case NGX_HTTP_FLV_LIVE_FLOWING:
+    case NGX_HTTP_FLV_LIVE_ENDING:
+        ngx_add_timer(ev, NGX_HTTP_FLV_LIVE_TICK);
+        return;
+
+    default: /* NGX_HTTP_FLV_LIVE_DONE */
+        return;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_flv_live_finalize(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
+{
+    ctx->state = NGX_HTTP_FLV_LIVE_DONE;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    ngx_media_play_stop(&ctx->consumer);
+
+    ngx_http_finalize_request(ctx->request, rc);
+}
+
+
+static void
+ngx_http_flv_live_cleanup(void *data)
+{
+    ngx_http_flv_live_ctx_t  *ctx = data;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    ctx->state = NGX_HTTP_FLV_LIVE_DONE;
+
+    ngx_http_flv_live_release(ctx);
+}
