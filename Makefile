@@ -26,15 +26,21 @@ LDFLAGS ?= -Wl,-z,relro -Wl,-z,now
 
 STREAM_FLAGS = --with-stream --with-stream_ssl_module \
 	--with-stream_realip_module --with-stream_ssl_preread_module
-NGX_FLAGS ?= --with-compat --with-threads --with-http_ssl_module \
-	--with-http_v2_module --with-http_realip_module \
-	--with-http_auth_request_module --with-http_secure_link_module \
+NGX_FLAGS ?= --with-compat --with-debug --with-threads \
+	--with-http_ssl_module --with-http_v2_module \
+	--with-http_realip_module --with-http_auth_request_module \
+	--with-http_secure_link_module --with-http_stub_status_module \
 	$(STREAM_FLAGS)
 
 ROOT := $(CURDIR)
 override OBJS := $(abspath $(OBJS))
 
 JOBS ?= 2
+
+# How the modules are added, and what is then made of nginx's makefile.
+
+ADD ?= --add-dynamic-module
+GOAL ?= modules
 
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
 	libpcre2-dev zlib1g-dev
@@ -57,7 +63,7 @@ modules:
 	   ls shared/*/*.[ch] ngx_*_module/*.[ch]; \
 	   ls -l --time-style=+%s $(NGINX_SRC)/src/core/nginx.h; \
 	   echo '$(ROOT) $(NGINX_SRC) $(CC)'; \
-	   echo '$(CFLAGS) $(LDFLAGS) $(NGX_FLAGS)'; \
+	   echo '$(CFLAGS) $(LDFLAGS) $(NGX_FLAGS) $(ADD)'; \
 	 } > $(OBJS)/.inputs.new
 	@if cmp -s $(OBJS)/.inputs.new $(OBJS)/.inputs \
 	     && [ -f $(OBJS)/Makefile ]; \
@@ -65,9 +71,9 @@ modules:
 	 else rm -f $(OBJS)/.inputs && $(configure) \
 	      && mv $(OBJS)/.inputs.new $(OBJS)/.inputs; fi
 	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f $(OBJS)/Makefile \
-		-C $(NGINX_SRC) modules > $(OBJS)/make.log 2>&1 \
+		-C $(NGINX_SRC) $(GOAL) > $(OBJS)/make.log 2>&1 \
 	 || { cat $(OBJS)/make.log; exit 1; }
-	@ls $(OBJS)/*.so
+	@ls $(OBJS)/nginx $(OBJS)/*.so 2>/dev/null
 
 configure = ( \
 	cd $(NGINX_SRC) && NGX_CONF_FLAGS=($(NGX_FLAGS)) \
@@ -77,7 +83,7 @@ configure = ( \
 	   then c=./configure; else c=auto/configure; fi \
 	&& if ! $$c --with-cc='$(CC)' --with-cc-opt='$(CFLAGS) -fPIC' \
 		--with-ld-opt='$(LDFLAGS) -fPIC' "$${NGX_CONF_FLAGS[@]}" \
-		--add-dynamic-module=$(ROOT) --builddir=$(OBJS) \
+		$(ADD)=$(ROOT) --builddir=$(OBJS) \
 		> $(OBJS)/configure.log 2>&1; \
 	   then tail -20 $(OBJS)/configure.log; exit 1; fi )
 
@@ -145,6 +151,48 @@ fuzz:
 	        > $$c.log 2>&1 || { tail -40 $$c.log; exit 1; }; \
 	    tail -1 $$c.log; \
 	 done
+
+
+# nginx itself, from Debian's source package, with the modules, under
+# AddressSanitizer and UBSan; then the suite with it.  nginx's pools are made
+# to allocate every piece apart, otherwise they hide overruns.
+
+SUITE ?= bookworm
+SANITIZE = -fsanitize=address,undefined
+SANITIZE_CFLAGS = -g -O1 -fno-omit-frame-pointer -Wno-error $(SANITIZE) \
+	-DNGX_DEBUG_PALLOC=1
+
+sanitize-build:
+	@src=$$(t/tools/nginx-source $(SUITE) $(OBJS)/src) \
+	 && $(MAKE) --no-print-directory modules GOAL=build NGINX_SRC=$$src \
+	    OBJS=$(OBJS)/sanitize CFLAGS='$(SANITIZE_CFLAGS)' \
+	    LDFLAGS='$(SANITIZE)'
+
+sanitize: test-deps sanitize-build
+	@SANITIZE_TESTS=all TEST_NGINX_OBJS=$(OBJS) prove -v t/90-sanitize.t
+
+
+# The newer versions of nginx too, modules dynamic and static, and a smoke
+# test with each.
+
+MATRIX ?= bookworm trixie sid
+
+matrix: test-deps
+	@left=; for suite in $(MATRIX); do \
+	    src=$$(t/tools/nginx-source $$suite $(OBJS)/src) \
+	        || { left+=" $$suite"; continue; }; \
+	    for add in dynamic-module module; do \
+	        out=$(OBJS)/matrix/$$suite-$$add; \
+	        echo "$$suite $$(sed -n 's/.*NGINX_VERSION  *//p' \
+	            $$src/src/core/nginx.h) --add-$$add"; \
+	        $(MAKE) --no-print-directory modules GOAL=build OBJS=$$out \
+	            NGINX_SRC=$$src ADD=--add-$$add CFLAGS='-g -O1' LDFLAGS= \
+	            > /dev/null || exit 1; \
+	        static=; [ $$add = dynamic-module ] || static=1; \
+	        TEST_NGINX_BINARY=$$out/nginx TEST_NGINX_MODULES=$$out \
+	        TEST_NGINX_STATIC=$$static prove -It/lib t/smoke.t || exit 1; \
+	    done; \
+	 done; [ -z "$$left" ] || echo "left out, no source to be had:$$left"
 
 
 # Only the name of a new .so appears: the old file may be mapped by a
