@@ -83,7 +83,9 @@ int ngx_media_url_rtmp(ngx_media_url_t *u, const ngx_media_url_str_t *tcurl,
 
 /*
  * A full URL: SCHEMA://[USER@]HOST[:PORT]/APP/STREAM[?ARGS], for the targets
- * of forward, origin and the like.  Nothing is decoded.
+ * of forward, origin and the like.  APP?ARGS/STREAM is understood where APP
+ * has one level: with more, a slash in ARGS is part of a value (a token).
+ * Nothing is decoded.
  * Returns OK, EBUF, EPORT, EHOST or ESCHEMA.
  */
 int ngx_media_url_full(ngx_media_url_t *u, const ngx_media_url_str_t *url,
