@@ -73,7 +73,7 @@ modules:
 	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f $(OBJS)/Makefile \
 		-C $(NGINX_SRC) $(GOAL) > $(OBJS)/make.log 2>&1 \
 	 || { cat $(OBJS)/make.log; exit 1; }
-	@ls $(OBJS)/nginx $(OBJS)/*.so 2>/dev/null
+	@ls $(wildcard $(OBJS)/nginx) $(OBJS)/*.so
 
 configure = ( \
 	cd $(NGINX_SRC) && NGX_CONF_FLAGS=($(NGX_FLAGS)) \
@@ -153,6 +153,15 @@ fuzz:
 	 done
 
 
+# One run of prove over everything; a test that hangs is ended.
+
+PROVE = prove --exec 'timeout -k 10 1500 perl -It/lib'
+TESTS ?= $(sort $(wildcard t/*.t)) $(sort $(wildcard t/client/*.t))
+
+test: test-deps modules
+	@TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) $(PROVE) $(TESTS)
+
+
 # nginx itself, from Debian's source package, with the modules, under
 # AddressSanitizer and UBSan; then the suite with it.  nginx's pools are made
 # to allocate every piece apart, otherwise they hide overruns.
@@ -211,4 +220,5 @@ clean:
 	rm -rf $(OBJS)
 
 
-.PHONY: default modules .modules run stop deps test-deps install clean
+.PHONY: default modules .modules run stop deps test-deps test unit fuzz \
+	sanitize sanitize-build matrix install clean
