@@ -73,7 +73,7 @@ modules:
 	@$(MAKE) --no-print-directory -ks -j$(JOBS) -f $(OBJS)/Makefile \
 		-C $(NGINX_SRC) $(GOAL) > $(OBJS)/make.log 2>&1 \
 	 || { cat $(OBJS)/make.log; exit 1; }
-	@ls $(wildcard $(OBJS)/nginx) $(OBJS)/*.so
+	@ls $(OBJS)/nginx $(OBJS)/*.so 2>/dev/null || true
 
 configure = ( \
 	cd $(NGINX_SRC) && NGX_CONF_FLAGS=($(NGX_FLAGS)) \
@@ -204,6 +204,30 @@ matrix: test-deps
 	 done; [ -z "$$left" ] || echo "left out, no source to be had:$$left"
 
 
+# The long measurements: tests that have a long version run it, and those
+# of t/soak have no other.
+
+SOAK ?= $(TESTS) $(sort $(wildcard t/soak/*.t))
+
+soak: test-deps modules
+	@TEST_NGINX_SOAK=1 TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) \
+		prove --exec 'perl -It/lib' $(SOAK)
+
+
+# The cost of players and publishers against the floor and against a peer;
+# BENCH="--long ..." are the options of t/bench/run.pl.
+
+bench: test-deps modules
+	@perl t/bench/run.pl --objs $(OBJS) --nginx $(NGINX_BINARY) $(BENCH)
+
+
+# What needs no run: the gates, and the warnings of the other compiler.
+
+lint: test-deps modules
+	@$(MAKE) --no-print-directory modules CC=clang OBJS=$(OBJS)/clang
+	@TEST_NGINX_OBJS=$(OBJS) prove -v t/00-gates.t
+
+
 # Only the name of a new .so appears: the old file may be mapped by a
 # running nginx and must never be written over.
 
@@ -221,4 +245,4 @@ clean:
 
 
 .PHONY: default modules .modules run stop deps test-deps test unit fuzz \
-	sanitize sanitize-build matrix install clean
+	sanitize sanitize-build matrix soak bench lint install clean
