@@ -234,6 +234,7 @@ typedef struct {
     uint64_t        tail_missing; /* frames not there at the end */
     uint64_t        early_close;
     uint64_t        cut;         /* players that misbehave, closed */
+    uint64_t        drip_cut;    /* slow handshakes, closed */
     uint64_t        no_key;      /* players that never got a keyframe */
     uint64_t        refused;     /* closed before the first keyframe */
     uint64_t        protocol;    /* the server broke the protocol */
@@ -365,6 +366,7 @@ int load_player_open(load_player_t *p, int http, uint32_t stream,
     load_role_e role);
 void load_player_tick(uint64_t now);
 void load_player_churn(uint64_t now);
+void load_drip_tick(uint64_t now);
 unsigned load_player_behind(void);
 void load_player_finish(void);
 
@@ -443,6 +445,8 @@ typedef struct {
     unsigned        loop;        /* the file, again and again */
     unsigned        floor;
     unsigned        interval;    /* ms, of the floor */
+    unsigned        drip;
+    const char     *fault;       /* of the floor */
     unsigned        quiet;
 } load_opt_t;
 

@@ -119,6 +119,8 @@ load_file_mark(load_check_t *k, const u_char *p, size_t n, load_mark_t *m)
         if (m->seq < k->next && k->next - m->seq > f->n / 2) {
             m->seq += f->n;
         }
+
+        m->pts += (uint32_t) (m->seq / f->n) * f->duration;
     }
 
     return LOAD_OK;
@@ -175,10 +177,6 @@ load_check_time(load_check_t *k, uint32_t ts, uint32_t pts)
     }
 
     k->ts_last = ts;
-
-    if (ld.file.n && pts < k->pts_base) {
-        return;                  /* another round of the file */
-    }
 
     drift = (int64_t) (int32_t) (ts - k->ts_base)
             - (int64_t) (int32_t) (pts - k->pts_base);

@@ -381,23 +381,82 @@ load_floor_accept_http(int fd)
 
 
 static void
-load_floor_make(uint64_t now)
+load_floor_put(load_tag_t *t)
 {
-    load_tag_t    t;
     load_ring_t  *rtmp, *flv;
 
     rtmp = &load_ring[0];
     flv = &load_ring[1];
 
-    load_gen_next(&load_floor_gen, now, &t);
-
-    if (t.key) {
+    if (t->key) {
         rtmp->key = rtmp->head;
         flv->key = flv->head;
     }
 
-    rtmp->head += load_rtmp_tag(rtmp->base + rtmp->head % LOAD_RING, &t);
-    flv->head += load_flv_tag(flv->base + flv->head % LOAD_RING, &t);
+    rtmp->head += load_rtmp_tag(rtmp->base + rtmp->head % LOAD_RING, t);
+    flv->head += load_flv_tag(flv->base + flv->head % LOAD_RING, t);
+}
+
+
+/* a fault every 100 frames, to see whether the players find it */
+
+static int
+load_floor_fault(load_tag_t *t)
+{
+    const char  *fault;
+
+    static u_char      held[64 * 1024];
+    static load_tag_t  last;
+
+    fault = ld.opt.fault;
+
+    if (last.data) {             /* "swap": behind the frame after it */
+        load_floor_put(t);
+        load_floor_put(&last);
+        last.data = NULL;
+        return 1;
+    }
+
+    if (t->seq % 100 != 37 || t->key || t->len > sizeof(held)) {
+        return 0;
+    }
+
+    if (strcmp(fault, "swap") == 0) {
+        last = *t;
+        last.data = memcpy(held, t->data, t->len);
+        return 1;
+    }
+
+    if (strcmp(fault, "drop") == 0) {
+        return 1;
+    }
+
+    if (strcmp(fault, "dup") == 0) {
+        load_floor_put(t);
+
+    } else if (strcmp(fault, "corrupt") == 0) {
+        t->data[t->len - 1] ^= 1;
+
+    } else if (strcmp(fault, "time") == 0) {
+        t->ts -= 200;
+    }
+
+    return 0;
+}
+
+
+static void
+load_floor_make(uint64_t now)
+{
+    load_tag_t  t;
+
+    load_gen_next(&load_floor_gen, now, &t);
+
+    if (ld.opt.fault && load_floor_fault(&t)) {
+        return;
+    }
+
+    load_floor_put(&t);
 }
 
 

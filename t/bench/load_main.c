@@ -62,7 +62,10 @@ static const char  load_usage[] =
 "  --strict              exit with 1 if any player missed anything\n"
 "  --json  --quiet\n"
 "  --floor               be the bare server: listens on --rtmp and --http,\n"
-"  --interval MS         writes to each player this often; 0: each tag\n";
+"  --interval MS         writes to each player this often; 0: each tag\n"
+"  --fault drop|dup|swap|corrupt|time\n"
+"                        of the floor: a fault in each 100 frames\n"
+"  --drip N              more connections: a byte of handshake a second\n";
 
 
 static const struct option  load_options[] = {
@@ -100,6 +103,9 @@ static const struct option  load_options[] = {
     { "quiet",         0, NULL, 'q' },
     { "floor",         0, NULL, 'l' },
     { "interval",      1, NULL, 'v' },
+    { "fault",         1, NULL, 'X' },
+    { "drip",          1, NULL, 'y' },
+    { "help",          0, NULL, '?' },
     { NULL,            0, NULL, 0 }
 };
 
@@ -146,6 +152,8 @@ load_opt_number(int c)
         return &o->sources;
     case 'v':
         return &o->interval;
+    case 'y':
+        return &o->drip;
     default:
         return NULL;
     }
@@ -200,6 +208,9 @@ load_opt_other(int c, char *arg)
         return LOAD_OK;
     case 'x':
         o->http_suffix = arg;
+        return LOAD_OK;
+    case 'X':
+        o->fault = arg;
         return LOAD_OK;
     case 'F':
         return load_file_read(&ld.file, arg);
@@ -410,6 +421,7 @@ load_run(uint64_t until, int (*done)(void))
         next = t < next ? t : next;
 
         load_player_tick(now);
+        load_drip_tick(now);
 
         if (ld.measuring && ld.opt.churn) {
             load_player_churn(now);

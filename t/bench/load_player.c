@@ -297,6 +297,71 @@ load_player_churn(uint64_t now)
 }
 
 
+/* connections that send a byte of handshake, or of a request, a second */
+
+static void
+load_drip_closed(load_conn_t *c)
+{
+    load_conn_t  **slot;
+
+    slot = c->data;
+    *slot = NULL;
+    ld.stat.drip_cut++;
+}
+
+
+static ssize_t
+load_drip_input(load_conn_t *c, u_char *p, size_t n)
+{
+    (void) c;
+    (void) p;
+
+    return (ssize_t) n;
+}
+
+
+void
+load_drip_tick(uint64_t now)
+{
+    unsigned       i;
+    load_conn_t   *c;
+    load_addrs_t  *a;
+
+    static uint64_t       next;
+    static load_conn_t  **drips;
+
+    if (ld.opt.drip == 0 || !ld.started || now < next) {
+        return;
+    }
+
+    next = now + LOAD_SEC;
+
+    if (drips == NULL) {
+        drips = calloc(ld.opt.drip, sizeof(load_conn_t *));
+
+        for (i = 0; drips && i < ld.opt.drip; i++) {
+            a = ld.opt.rtmp.n ? &ld.opt.rtmp : &ld.opt.http;
+            c = load_connect(&a->sa[i % (unsigned) a->n], i, 0);
+            drips[i] = c;
+
+            if (c) {
+                c->input = load_drip_input;
+                c->closed = load_drip_closed;
+                c->data = &drips[i];
+            }
+        }
+
+        return;
+    }
+
+    for (i = 0; i < ld.opt.drip; i++) {
+        if (drips[i] && !drips[i]->connecting) {
+            (void) load_write(drips[i], ld.opt.rtmp.n ? "\3" : "G", 1);
+        }
+    }
+}
+
+
 /* how many players lack the end of their stream? */
 
 unsigned

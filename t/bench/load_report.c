@@ -87,6 +87,7 @@ load_report_faults(load_stat_t *s)
     load_out_n64("protocol", s->protocol);
     load_out_n64("no_key", s->no_key);
     load_out_n64("cut", s->cut);
+    load_out_n64("drip_cut", s->drip_cut);
     load_out_n64("pub_closed", s->pub_closed);
     load_out_n64("pub_blocked", s->pub_blocked);
 }
