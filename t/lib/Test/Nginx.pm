@@ -202,20 +202,39 @@ sub alerts {
     } @alerts;
 }
 
-# What the sanitizers have said, but for what UBSan holds against nginx's own
-# sources: their names begin with src/, those of the modules are absolute.
+# What the sanitizers have said, in their own files or, as nginx makes it its
+# stderr, in the error log; without what UBSan holds against nginx's own
+# sources, whose names begin with src/, while those of the modules are absolute.
 
 sub sanitizer_errors {
     my ($self) = @_;
 
-    my $text = join '', map { $self->read_file($_) || '' }
-        'stderr.log', map { m!([^/]+)$! } glob("$self->{_testdir}/*san.*");
+    my @reports;
 
-    my @reports = split /^(?=\S+:\d+:\d+: runtime error:|=+\n==\d+==ERROR)/m,
-        $text;
+    for my $file (glob("$self->{_testdir}/{*san.*,stderr.log,error.log}")) {
+        my $left = 0;
 
-    return grep { /^(?!src\/)\S+: runtime error:|ERROR: \w+Sanitizer/ }
-        @reports;
+        open my $fh, '<', $file or next;
+
+        while (my $line = <$fh>) {
+
+            if ($line =~ m!^(\S+):\d+:\d+: runtime error:!) {
+                $left = $1 =~ m!^src/! ? 0 : 12;
+                push @reports, '' if $left;
+
+            } elsif ($line =~ m!^==\d+==\s*ERROR: \w+Sanitizer!) {
+                $left = 60;
+                push @reports, '';
+
+            } elsif ($line =~ m!^\d{4}/\d\d/\d\d !) {
+                $left = 0;
+            }
+
+            $reports[-1] .= $line if $left-- > 0;
+        }
+    }
+
+    return @reports;
 }
 
 # Alerts are expected: tells why.
