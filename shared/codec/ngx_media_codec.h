@@ -67,7 +67,9 @@ typedef enum {
 #define NGX_MEDIA_FRAME_DISPOSABLE  0x0008  /* nothing refers to it */
 #define NGX_MEDIA_FRAME_EOS         0x0010  /* end of sequence, no payload */
 #define NGX_MEDIA_FRAME_BREAK       0x0020  /* timeline or codec broke before */
-#define NGX_MEDIA_FRAME_SYNC        0x0040  /* audio-only start point */
+#define NGX_MEDIA_FRAME_SYNC        0x0040  /* players may start here; set by
+                                             * the core: keyframes of the main
+                                             * video, or audio now and then */
 #define NGX_MEDIA_FRAME_LEGACY      0x0080  /* came as FLV codec id 12 (HEVC) */
 #define NGX_MEDIA_FRAME_EXTRA       0x0100  /* FLV packet of unknown type: aux
                                              * holds its packet type, passed on
