@@ -179,6 +179,10 @@ ngx_media_url_split(const u_char *p, const u_char *end)
         if (*q == '.' && (size_t) (end - q) >= n
             && memcmp(q, NGX_MEDIA_URL_VHOST_MARK, n) == 0)
         {
+            while (end > q + n && end[-1] == '/') {
+                end--;
+            }
+
             part.vhost = 1;
             part.args = ngx_media_url_span(q + n, end);
             break;
