@@ -1,0 +1,485 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L4: directives of rtmp { }, a block in a server of stream{}, and the
+ * variables $media_* of stream{}.
+ *
+ * The block makes the server's content handler ngx_stream_rtmp_handler().
+ * Everything nginx does before the content phase (listen, ssl, access,
+ * limits, realip) works as for any other content handler.
+ *
+ * The boot module stands last in this file and in the shared object: it
+ * brings the core in and refuses one with another interface.
+ */
+
+
+#include "ngx_stream_rtmp.h"
+
+
+#define NGX_STREAM_RTMP_CONF  0x10000000
+
+
+typedef struct {
+    ngx_int_t    min;
+    ngx_int_t    max;
+    const char  *hint;
+} ngx_stream_rtmp_bounds_t;
+
+
+static ngx_int_t ngx_stream_rtmp_add_variables(ngx_conf_t *cf);
+static ngx_int_t ngx_stream_rtmp_variable(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_stream_rtmp_prefix_variable(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data);
+static void *ngx_stream_rtmp_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_stream_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_uint_t ngx_stream_rtmp_has_udp(ngx_conf_t *cf,
+    ngx_stream_core_srv_conf_t *cscf);
+static char *ngx_stream_rtmp_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stream_rtmp_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stream_rtmp_time(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_stream_rtmp_boot_create_conf(ngx_cycle_t *cycle);
+
+
+static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_chunk_size_bounds = {
+    128, 65536, "a size from 128 to 65536, the default is 60000"
+};
+
+static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_ack_window_bounds = {
+    4096, 1073741824, "a size from 4096 to 1g, the default is 2500000"
+};
+
+static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_time_bounds = {
+    1000, 86400000, "a time from 1s to 1d, the default is 60s"
+};
+
+
+static ngx_command_t  ngx_stream_rtmp_commands[] = {
+
+    { ngx_string("rtmp"),
+      NGX_STREAM_SRV_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_stream_rtmp_block,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chunk_size"),
+      NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
+      ngx_stream_rtmp_size,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_rtmp_srv_conf_t, chunk_size),
+      &ngx_stream_rtmp_chunk_size_bounds },
+
+    { ngx_string("ack_window"),
+      NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
+      ngx_stream_rtmp_size,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_rtmp_srv_conf_t, ack_window),
+      &ngx_stream_rtmp_ack_window_bounds },
+
+    { ngx_string("ping"),
+      NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
+      ngx_stream_rtmp_time,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_rtmp_srv_conf_t, ping),
+      &ngx_stream_rtmp_time_bounds },
+
+    { ngx_string("timeout"),
+      NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
+      ngx_stream_rtmp_time,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_rtmp_srv_conf_t, timeout),
+      &ngx_stream_rtmp_time_bounds },
+
+      ngx_null_command
+};
+
+
+static ngx_stream_module_t  ngx_stream_rtmp_module_ctx = {
+    ngx_stream_rtmp_add_variables,         /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_stream_rtmp_create_srv_conf,       /* create server configuration */
+    ngx_stream_rtmp_merge_srv_conf         /* merge server configuration */
+};
+
+
+ngx_module_t  ngx_stream_rtmp_module = {
+    NGX_MODULE_V1,
+    &ngx_stream_rtmp_module_ctx,           /* module context */
+    ngx_stream_rtmp_commands,              /* module directives */
+    NGX_STREAM_MODULE,                     /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_core_module_t  ngx_stream_rtmp_boot_module_ctx = {
+    ngx_string("ngx_stream_rtmp_boot"),
+    ngx_stream_rtmp_boot_create_conf,
+    NULL
+};
+
+
+ngx_module_t  ngx_stream_rtmp_boot_module = {
+    NGX_MODULE_V1,
+    &ngx_stream_rtmp_boot_module_ctx,      /* module context */
+    NULL,                                  /* module directives */
+    NGX_CORE_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_stream_rtmp_add_variables(ngx_conf_t *cf)
+{
+    ngx_str_t                    name;
+    ngx_uint_t                   i, prefix;
+    ngx_stream_variable_t       *var;
+    const ngx_media_variable_t  *mv;
+
+    for (i = 0; ngx_media_variables[i].name.len; i++) {
+        mv = &ngx_media_variables[i];
+        name = mv->name;
+        prefix = (name.data[name.len - 1] == '_');
+
+        /* changeable: another protocol of the suite adds the same ones */
+
+        var = ngx_stream_add_variable(cf, &name,
+                                      NGX_STREAM_VAR_CHANGEABLE
+                                      |NGX_STREAM_VAR_NOCACHEABLE
+                                      |(prefix ? NGX_STREAM_VAR_PREFIX : 0));
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = prefix ? ngx_stream_rtmp_prefix_variable
+                                  : ngx_stream_rtmp_variable;
+        var->data = (uintptr_t) mv;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_rtmp_variable(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data)
+{
+    const ngx_media_variable_t  *mv = (const ngx_media_variable_t *) data;
+
+    ngx_str_t  arg;
+
+    ngx_str_null(&arg);
+
+    return mv->get(ngx_media_session_find(s->connection->pool), mv->which,
+                   &arg, v);
+}
+
+
+static ngx_int_t
+ngx_stream_rtmp_prefix_variable(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  *name = (ngx_str_t *) data;
+
+    size_t                       len;
+    ngx_str_t                    arg;
+    ngx_uint_t                   i;
+    const ngx_media_variable_t  *mv;
+
+    for (i = 0; ngx_media_variables[i].name.len; i++) {
+        mv = &ngx_media_variables[i];
+        len = mv->name.len;
+
+        if (mv->name.data[len - 1] != '_'
+            || name->len < len
+            || ngx_strncmp(name->data, mv->name.data, len) != 0)
+        {
+            continue;
+        }
+
+        arg.len = name->len - len;
+        arg.data = name->data + len;
+
+        return mv->get(ngx_media_session_find(s->connection->pool),
+                       mv->which, &arg, v);
+    }
+
+    v->not_found = 1;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_stream_rtmp_create_srv_conf(ngx_conf_t *cf)
+{
+    ngx_stream_rtmp_srv_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_stream_rtmp_srv_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->file = NULL;
+     *     conf->line = 0;
+     */
+
+    conf->chunk_size = NGX_CONF_UNSET_SIZE;
+    conf->ack_window = NGX_CONF_UNSET_SIZE;
+    conf->ping = NGX_CONF_UNSET_MSEC;
+    conf->timeout = NGX_CONF_UNSET_MSEC;
+
+    return conf;
+}
+
+
+static char *
+ngx_stream_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_stream_rtmp_srv_conf_t *prev = parent;
+    ngx_stream_rtmp_srv_conf_t *conf = child;
+
+    ngx_stream_core_srv_conf_t  *cscf;
+
+    ngx_conf_merge_size_value(conf->chunk_size, prev->chunk_size, 60000);
+    ngx_conf_merge_size_value(conf->ack_window, prev->ack_window, 2500000);
+    ngx_conf_merge_msec_value(conf->ping, prev->ping, 60000);
+    ngx_conf_merge_msec_value(conf->timeout, prev->timeout, 60000);
+
+    if (conf->file == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    cscf = ngx_stream_conf_get_module_srv_conf(cf, ngx_stream_core_module);
+
+    if (cscf->handler != ngx_stream_rtmp_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"rtmp\" in %s:%ui stands beside another content "
+                      "handler, put one of them into a server of its own",
+                      conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_stream_rtmp_has_udp(cf, cscf)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"rtmp\" in %s:%ui needs TCP, take \"udp\" out of "
+                      "the \"listen\" directive of this server",
+                      conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+#if (nginx_version >= 1025005)
+
+static ngx_uint_t
+ngx_stream_rtmp_has_udp(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                     i, j, k;
+    ngx_stream_conf_port_t        *port;
+    ngx_stream_conf_addr_t        *addr;
+    ngx_stream_core_srv_conf_t   **servers;
+    ngx_stream_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_core_module);
+
+    if (cmcf->ports == NULL) {
+        return 0;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (i = 0; i < cmcf->ports->nelts; i++) {
+
+        if (port[i].type != SOCK_DGRAM) {
+            continue;
+        }
+
+        addr = port[i].addrs.elts;
+
+        for (j = 0; j < port[i].addrs.nelts; j++) {
+            servers = addr[j].servers.elts;
+
+            for (k = 0; k < addr[j].servers.nelts; k++) {
+                if (servers[k] == cscf) {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+#else
+
+static ngx_uint_t
+ngx_stream_rtmp_has_udp(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                    i;
+    ngx_stream_listen_t          *ls;
+    ngx_stream_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_core_module);
+
+    ls = cmcf->listen.elts;
+
+    for (i = 0; i < cmcf->listen.nelts; i++) {
+        if (ls[i].ctx == cscf->ctx && ls[i].type == SOCK_DGRAM) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+#endif
+
+
+static char *
+ngx_stream_rtmp_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stream_rtmp_srv_conf_t *rscf = conf;
+
+    char                        *rv;
+    ngx_conf_t                   save;
+    ngx_stream_core_srv_conf_t  *cscf;
+
+    if (rscf->file) {
+        return "is duplicate";
+    }
+
+    cscf = ngx_stream_conf_get_module_srv_conf(cf, ngx_stream_core_module);
+
+    if (cscf->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rtmp\" stands beside another content handler, "
+                           "put one of them into a server of its own");
+        return NGX_CONF_ERROR;
+    }
+
+    cscf->handler = ngx_stream_rtmp_handler;
+
+    rscf->file = cf->conf_file->file.name.data;
+    rscf->line = cf->conf_file->line;
+
+    save = *cf;
+    cf->cmd_type = NGX_STREAM_RTMP_CONF;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+static char *
+ngx_stream_rtmp_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    size_t                    *sp;
+    ssize_t                    size;
+    ngx_str_t                 *value;
+    ngx_stream_rtmp_bounds_t  *bounds;
+
+    sp = (size_t *) (p + cmd->offset);
+
+    if (*sp != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+
+    size = ngx_parse_size(&value[1]);
+
+    if (size == NGX_ERROR || size < bounds->min || size > bounds->max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V %V\" is not possible, write %s",
+                           &value[0], &value[1], bounds->hint);
+        return NGX_CONF_ERROR;
+    }
+
+    *sp = size;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stream_rtmp_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t                  time;
+    ngx_str_t                 *value;
+    ngx_msec_t                *tp;
+    ngx_stream_rtmp_bounds_t  *bounds;
+
+    tp = (ngx_msec_t *) (p + cmd->offset);
+
+    if (*tp != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    bounds = cmd->post;
+
+    time = ngx_parse_time(&value[1], 0);
+
+    if (time == NGX_ERROR || time < bounds->min || time > bounds->max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V %V\" is not possible, write %s",
+                           &value[0], &value[1], bounds->hint);
+        return NGX_CONF_ERROR;
+    }
+
+    *tp = time;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_stream_rtmp_boot_create_conf(ngx_cycle_t *cycle)
+{
+    if (ngx_media_register(cycle, NGX_MEDIA_ABI, "ngx_stream_rtmp_module")
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    /* no configuration of its own, but not NULL, which would be an error */
+
+    return &ngx_stream_rtmp_boot_module_ctx;
+}
