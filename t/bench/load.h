@@ -282,6 +282,7 @@ struct load_rtmp_s {
     char            host[32];
     load_chunk_t    cs[LOAD_RTMP_CSIDS];
     unsigned        ncs;
+    load_chunk_t    out[2];      /* what was sent last: audio, video */
     void          (*ready)(load_rtmp_t *r);
     int           (*tag)(load_rtmp_t *r, unsigned type, uint32_t ts,
                          u_char *p, size_t n);
@@ -446,6 +447,7 @@ typedef struct {
     unsigned        floor;
     unsigned        interval;    /* ms, of the floor */
     unsigned        drip;
+    unsigned        ts_start;    /* ms */
     const char     *fault;       /* of the floor */
     unsigned        quiet;
 } load_opt_t;

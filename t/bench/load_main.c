@@ -54,6 +54,7 @@ static const char  load_usage[] =
 "  --churn N             more players a second: connect, keyframe, close\n"
 "  --rate N              connects a second while players come [500]\n"
 "  --bitrate KBIT [200]  --fps N [25]  --gop FRAMES [50]  --chunk N [60000]\n"
+"  --ts-start MS         the publishers' first timestamp [0]\n"
 "  --flv FILE [--loop]   publish, or expect, the frames of a file\n"
 "  --duration S [5]      --settle S [1]  --drain MS [1500]\n"
 "  --ramp-timeout S      how long all may take for a first keyframe [30]\n"
@@ -105,6 +106,7 @@ static const struct option  load_options[] = {
     { "interval",      1, NULL, 'v' },
     { "fault",         1, NULL, 'X' },
     { "drip",          1, NULL, 'y' },
+    { "ts-start",      1, NULL, 'n' },
     { "help",          0, NULL, '?' },
     { NULL,            0, NULL, 0 }
 };
@@ -154,6 +156,8 @@ load_opt_number(int c)
         return &o->interval;
     case 'y':
         return &o->drip;
+    case 'n':
+        return &o->ts_start;
     default:
         return NULL;
     }

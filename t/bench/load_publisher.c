@@ -37,8 +37,8 @@ load_pub_ready(load_rtmp_t *r)
 
     for (i = 0; i < n; i++) {
         (void) load_rtmp_send(r, tags[i].type == LOAD_TAG_VIDEO ? 6 : 4,
-                              tags[i].type, r->msid, 0, tags[i].data,
-                              tags[i].len);
+                              tags[i].type, r->msid, ld.opt.ts_start,
+                              tags[i].data, tags[i].len);
     }
 }
 
@@ -145,6 +145,8 @@ load_pub_send(load_pub_t *p, uint64_t now)
     if (p->rtmp->conn->out_len) {
         ld.stat.pub_blocked++;
     }
+
+    tag.ts += ld.opt.ts_start;
 
     p->sent++;
     p->key_sent |= tag.key;

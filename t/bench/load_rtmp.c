@@ -85,13 +85,40 @@ load_amf_get_number(const u_char *p)
 }
 
 
-/* one message as chunks: a type 0 header, then type 3; returns the length */
+/* the payload behind a header, with type 3 headers between its chunks */
+
+static u_char *
+load_rtmp_chunks(u_char *d, uint32_t chunk, unsigned csid, uint32_t ext,
+    const u_char *p, size_t n)
+{
+    size_t  part;
+
+    for ( ;; ) {
+        if (ext) {
+            d = load_put_be(d, ext, 4);
+        }
+
+        part = n < chunk ? n : chunk;
+        memcpy(d, p, part);
+        d += part;
+        p += part;
+        n -= part;
+
+        if (n == 0) {
+            return d;
+        }
+
+        *d++ = (u_char) (0xc0 | csid);
+    }
+}
+
+
+/* one message, with a type 0 header; returns the length */
 
 size_t
 load_rtmp_frame(u_char *dst, uint32_t chunk, unsigned csid, unsigned type,
     uint32_t msid, uint32_t ts, const u_char *p, size_t n)
 {
-    size_t   part;
     u_char  *d;
 
     d = dst;
@@ -104,23 +131,89 @@ load_rtmp_frame(u_char *dst, uint32_t chunk, unsigned csid, unsigned type,
     *d++ = (u_char) (msid >> 16);
     *d++ = (u_char) (msid >> 24);
 
-    for ( ;; ) {
-        if (ts >= 0xffffff) {
-            d = load_put_be(d, ts, 4);
-        }
+    d = load_rtmp_chunks(d, chunk, csid, ts >= 0xffffff ? ts : 0, p, n);
 
-        part = n < chunk ? n : chunk;
-        memcpy(d, p, part);
-        d += part;
-        p += part;
-        n -= part;
+    return (size_t) (d - dst);
+}
 
-        if (n == 0) {
-            return (size_t) (d - dst);
-        }
 
-        *d++ = (u_char) (0xc0 | csid);
+/*
+ * One message with the shortest header that says it, as encoders do; last
+ * is what was sent on this chunk stream before.  Returns 0 where only a
+ * type 0 header will do.
+ */
+
+static size_t
+load_rtmp_frame_delta(u_char *dst, uint32_t chunk, unsigned csid,
+    unsigned type, load_chunk_t *last, uint32_t ts, const u_char *p,
+    size_t n)
+{
+    u_char    *d;
+    uint32_t   delta;
+    unsigned   fmt;
+
+    delta = ts - last->ts;
+
+    if (last->csid == 0 || ts < last->ts || delta >= 0xffffff) {
+        return 0;
     }
+
+    fmt = 1;
+
+    if (last->len == n && last->type == type) {
+        fmt = (last->got && last->delta == delta) ? 3 : 2;
+    }
+
+    d = dst;
+    *d++ = (u_char) (fmt << 6 | csid);
+
+    if (fmt < 3) {
+        d = load_put_be(d, delta, 3);
+    }
+
+    if (fmt < 2) {
+        d = load_put_be(d, (uint32_t) n, 3);
+        *d++ = (u_char) type;
+    }
+
+    last->delta = delta;
+    last->got = 1;               /* a delta was given, type 3 may repeat it */
+
+    d = load_rtmp_chunks(d, chunk, csid, 0, p, n);
+
+    return (size_t) (d - dst);
+}
+
+
+/* the two chunk streams of a publisher's frames have a memory */
+
+static size_t
+load_rtmp_message_out(load_rtmp_t *r, u_char *buf, unsigned csid,
+    unsigned type, uint32_t msid, uint32_t ts, const u_char *p, size_t n)
+{
+    size_t         len;
+    load_chunk_t  *last;
+
+    if (!r->publish || (csid != 4 && csid != 6)) {
+        return load_rtmp_frame(buf, r->out_chunk, csid, type, msid, ts, p,
+                               n);
+    }
+
+    last = &r->out[csid == 6];
+    len = load_rtmp_frame_delta(buf, r->out_chunk, csid, type, last, ts, p,
+                                n);
+
+    if (len == 0) {
+        len = load_rtmp_frame(buf, r->out_chunk, csid, type, msid, ts, p, n);
+        last->csid = csid;
+        last->got = 0;
+    }
+
+    last->ts = ts;
+    last->len = (uint32_t) n;
+    last->type = (u_char) type;
+
+    return len;
 }
 
 
@@ -139,7 +232,7 @@ load_rtmp_send(load_rtmp_t *r, unsigned csid, unsigned type, uint32_t msid,
         return LOAD_ERROR;
     }
 
-    n = load_rtmp_frame(buf, r->out_chunk, csid, type, msid, ts, p, n);
+    n = load_rtmp_message_out(r, buf, csid, type, msid, ts, p, n);
     rc = load_write(r->conn, buf, n);
 
     if (buf != small) {
