@@ -1,0 +1,835 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L3: the HTTP API (location directive `media_api [read|write]`): routes,
+ * methods, JSONP and the form of the answers.  Compatible with the API of
+ * SRS: paths, field names, types and codes.
+ *
+ * Routes are matched on the whole URI, so that `location /api/` and
+ * `location /` serve the same.  GET is for everybody.  Who may change
+ * something: anybody under `media_api write` (access is up to the location),
+ * else clients on loopback; a request that a script of a foreign page can
+ * make (JSONP, another Origin) never.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_media_core.h"
+#include "ngx_media_api.h"
+#include "ngx_media_http_variable.h"
+
+
+#define NGX_MEDIA_API_READ        1
+#define NGX_MEDIA_API_WRITE       2
+
+#define NGX_MEDIA_API_CALLBACK    64
+
+
+typedef struct {
+    ngx_uint_t   mode;
+} ngx_media_api_loc_conf_t;
+
+
+typedef ngx_int_t (*ngx_media_api_handler_pt)(ngx_media_api_t *api);
+
+typedef struct {
+    ngx_str_t                 path;
+    ngx_uint_t                with_id;      /* path ends with '/' */
+    ngx_media_api_handler_pt  get;
+    ngx_media_api_handler_pt  remove;       /* of one id */
+} ngx_media_api_route_t;
+
+
+static ngx_int_t ngx_media_api_handler(ngx_http_request_t *r);
+static const ngx_media_api_route_t *ngx_media_api_match(ngx_str_t *uri,
+    ngx_str_t *id, ngx_uint_t *redirect);
+static ngx_int_t ngx_media_api_run(ngx_media_api_t *api,
+    ngx_media_api_handler_pt handler, ngx_str_t *callback);
+static void ngx_media_api_begin(ngx_media_api_t *api, ngx_str_t *callback);
+static void ngx_media_api_code(ngx_media_api_t *api, ngx_str_t *callback);
+static ngx_int_t ngx_media_api_send(ngx_media_api_t *api,
+    ngx_uint_t status, ngx_uint_t jsonp);
+static ngx_int_t ngx_media_api_send_text(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *text);
+static ngx_int_t ngx_media_api_redirect(ngx_http_request_t *r,
+    const ngx_str_t *path);
+static ngx_int_t ngx_media_api_not_allowed(ngx_http_request_t *r,
+    ngx_uint_t removes);
+static ngx_int_t ngx_media_api_options(ngx_http_request_t *r);
+static ngx_int_t ngx_media_api_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_media_api_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+static ngx_int_t ngx_media_api_callback(ngx_http_request_t *r,
+    ngx_str_t *callback);
+static ngx_uint_t ngx_media_api_may_change(ngx_http_request_t *r);
+static ngx_uint_t ngx_media_api_same_origin(ngx_http_request_t *r,
+    ngx_str_t *origin);
+static ngx_uint_t ngx_media_api_is_local_name(ngx_str_t *origin);
+static ngx_uint_t ngx_media_api_is_local(ngx_http_request_t *r);
+static ngx_str_t *ngx_media_api_find_header(ngx_http_request_t *r,
+    const char *name);
+
+static ngx_int_t ngx_media_api_add_variables(ngx_conf_t *cf);
+static void *ngx_media_api_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_media_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_media_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+static ngx_command_t  ngx_media_api_commands[] = {
+
+    { ngx_string("media_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_media_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_media_api_module_ctx = {
+    ngx_media_api_add_variables,   /* preconfiguration */
+    NULL,                          /* postconfiguration */
+
+    NULL,                          /* create main configuration */
+    NULL,                          /* init main configuration */
+
+    NULL,                          /* create server configuration */
+    NULL,                          /* merge server configuration */
+
+    ngx_media_api_create_loc_conf, /* create location configuration */
+    ngx_media_api_merge_loc_conf   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_media_api_module = {
+    NGX_MODULE_V1,
+    &ngx_media_api_module_ctx,     /* module context */
+    ngx_media_api_commands,        /* module directives */
+    NGX_HTTP_MODULE,               /* module type */
+    NULL,                          /* init master */
+    NULL,                          /* init module */
+    NULL,                          /* init process */
+    NULL,                          /* init thread */
+    NULL,                          /* exit thread */
+    NULL,                          /* exit process */
+    NULL,                          /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static const ngx_media_api_route_t  ngx_media_api_routes[] = {
+
+    { ngx_string("/"), 0,
+      ngx_media_api_root, NULL },
+
+    { ngx_string("/api/"), 0,
+      ngx_media_api_index, NULL },
+
+    { ngx_string("/api/v1/"), 0,
+      ngx_media_api_index_v1, NULL },
+
+    { ngx_string("/api/v1/versions"), 0,
+      ngx_media_api_versions, NULL },
+
+    { ngx_string("/api/v1/summaries"), 0,
+      ngx_media_api_summaries, NULL },
+
+    { ngx_string("/api/v1/vhosts/"), 1,
+      ngx_media_api_vhosts, NULL },
+
+    { ngx_string("/api/v1/streams/"), 1,
+      ngx_media_api_streams, NULL },
+
+    { ngx_string("/api/v1/clients/"), 1,
+      ngx_media_api_clients, ngx_media_api_kick },
+
+    { ngx_null_string, 0, NULL, NULL }
+};
+
+
+static ngx_str_t  ngx_media_api_json_type = ngx_string("application/json");
+static ngx_str_t  ngx_media_api_jsonp_type = ngx_string("text/javascript");
+static ngx_str_t  ngx_media_api_text_type =
+    ngx_string("text/plain; charset=utf-8");
+
+
+static ngx_int_t
+ngx_media_api_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_str_t                     callback;
+    ngx_uint_t                    redirect;
+    ngx_media_api_t               api;
+    const ngx_media_api_route_t  *route;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_memzero(&api, sizeof(ngx_media_api_t));
+    api.request = r;
+
+    route = ngx_media_api_match(&r->uri, &api.id, &redirect);
+
+    if (route == NULL) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_media_api_options(r);
+    }
+
+    if (redirect) {
+        return ngx_media_api_redirect(r, &route->path);
+    }
+
+    if (ngx_media_arena() == NULL) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (ngx_media_api_callback(r, &callback) != NGX_OK) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return ngx_media_api_run(&api, route->get, &callback);
+    }
+
+    if (r->method == NGX_HTTP_DELETE && route->remove && api.id.len) {
+        return ngx_media_api_run(&api, route->remove, &callback);
+    }
+
+    return ngx_media_api_not_allowed(r, route->remove != NULL);
+}
+
+
+/*
+ * The route of a URI, id is what follows it; *redirect: the URI lacks the last
+ * slash.  NULL: there is none.
+ */
+
+static const ngx_media_api_route_t *
+ngx_media_api_match(ngx_str_t *uri, ngx_str_t *id, ngx_uint_t *redirect)
+{
+    const ngx_str_t              *path;
+    const ngx_media_api_route_t  *route;
+
+    *redirect = 0;
+    ngx_str_null(id);
+
+    for (route = ngx_media_api_routes; route->get; route++) {
+
+        path = &route->path;
+
+        if (uri->len < path->len) {
+
+            if (uri->len == path->len - 1 && uri->len
+                && path->data[uri->len] == '/'
+                && ngx_strncmp(uri->data, path->data, uri->len) == 0)
+            {
+                *redirect = 1;
+                return route;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(uri->data, path->data, path->len) != 0) {
+            continue;
+        }
+
+        if (uri->len == path->len) {
+            return route;
+        }
+
+        if (route->with_id) {
+            id->data = uri->data + path->len;
+            id->len = uri->len - path->len;
+            return route;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
+    ngx_str_t *callback)
+{
+    ngx_int_t            rc;
+    ngx_str_t            method;
+    ngx_uint_t           status, changes;
+    ngx_http_request_t  *r;
+
+    r = api->request;
+    status = NGX_HTTP_OK;
+
+    /* a change is asked for by the method, in JSONP by an argument */
+
+    changes = (r->method == NGX_HTTP_DELETE)
+              || (callback->len
+                  && ngx_http_arg(r, (u_char *) "method", 6, &method)
+                     == NGX_OK
+                  && (method.len != 3
+                      || ngx_strncasecmp(method.data, (u_char *) "GET", 3)
+                         != 0));
+
+    if (changes && (callback->len || !ngx_media_api_may_change(r))) {
+        api->code = NGX_MEDIA_API_DENIED;
+        status = NGX_HTTP_FORBIDDEN;
+        rc = NGX_DECLINED;
+
+    } else {
+        ngx_media_api_begin(api, callback);
+        rc = handler(api);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_media_api_code(api, callback);
+
+    } else {
+        ngx_media_json_object_end(&api->json);
+    }
+
+    if (callback->len) {
+        ngx_media_json_raw(&api->json, ")", 1);
+    }
+
+    return ngx_media_api_send(api, status, callback->len != 0);
+}
+
+
+static void
+ngx_media_api_begin(ngx_media_api_t *api, ngx_str_t *callback)
+{
+    u_char              pid[NGX_INT64_LEN + 1];
+    ngx_media_json_t   *j;
+    ngx_media_arena_t  *arena;
+
+    arena = ngx_media_arena();
+    j = &api->json;
+
+    ngx_media_json_init(j, api->request->pool);
+
+    if (callback->len) {
+        ngx_media_json_raw(j, callback->data, callback->len);
+        ngx_media_json_raw(j, "(", 1);
+    }
+
+    *ngx_sprintf(pid, "%P", ngx_media_api_pid()) = '\0';
+
+    ngx_media_json_object(j);
+    ngx_media_json_key_int(j, "code", 0);
+    ngx_media_json_key_text(j, "server", (char *) arena->server_id);
+    ngx_media_json_key_text(j, "service", (char *) arena->service_id);
+    ngx_media_json_key_text(j, "pid", (char *) pid);
+}
+
+
+static void
+ngx_media_api_code(ngx_media_api_t *api, ngx_str_t *callback)
+{
+    ngx_media_json_t  *j;
+
+    j = &api->json;
+
+    ngx_media_json_init(j, api->request->pool);
+
+    if (callback->len) {
+        ngx_media_json_raw(j, callback->data, callback->len);
+        ngx_media_json_raw(j, "(", 1);
+    }
+
+    ngx_media_json_object(j);
+    ngx_media_json_key_int(j, "code", api->code);
+    ngx_media_json_object_end(j);
+}
+
+
+static ngx_int_t
+ngx_media_api_send(ngx_media_api_t *api, ngx_uint_t status, ngx_uint_t jsonp)
+{
+    ngx_int_t            rc;
+    ngx_chain_t         *out;
+    ngx_http_request_t  *r;
+
+    r = api->request;
+
+    out = ngx_media_json_finish(&api->json);
+    if (out == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "media API: answer of %uz bytes could not be made",
+                      api->json.size);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = api->json.size;
+    r->headers_out.content_type = jsonp ? ngx_media_api_jsonp_type
+                                        : ngx_media_api_json_type;
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_media_api_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+static ngx_int_t
+ngx_media_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *text)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->memory = text->len ? 1 : 0;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = text->len;
+
+    if (text->len) {
+        r->headers_out.content_type = ngx_media_api_text_type;
+        r->headers_out.content_type_len = sizeof("text/plain") - 1;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    if (ngx_media_api_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_media_api_redirect(ngx_http_request_t *r, const ngx_str_t *path)
+{
+    u_char     *p;
+    ngx_str_t   text, location;
+
+    static const ngx_str_t  to = ngx_string("Redirect to ");
+
+    text.len = to.len + path->len + 1 + r->args.len;
+
+    text.data = ngx_pnalloc(r->pool, text.len);
+    if (text.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(text.data, to.data, to.len);
+    p = ngx_cpymem(p, path->data, path->len);
+
+    if (r->args.len) {
+        *p++ = '?';
+        p = ngx_cpymem(p, r->args.data, r->args.len);
+    }
+
+    text.len = p - text.data;
+
+    location.data = text.data + to.len;
+    location.len = text.len - to.len;
+
+    /* not headers_out.location: nginx would make it absolute */
+
+    if (ngx_media_api_header(r, "Location", &location) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_media_api_send_text(r, NGX_HTTP_MOVED_TEMPORARILY, &text);
+}
+
+
+static ngx_int_t
+ngx_media_api_not_allowed(ngx_http_request_t *r, ngx_uint_t removes)
+{
+    static ngx_str_t  text = ngx_string("Method Not Allowed");
+    static ngx_str_t  reads = ngx_string("GET, HEAD, OPTIONS");
+    static ngx_str_t  both = ngx_string("GET, HEAD, DELETE, OPTIONS");
+
+    if (ngx_media_api_header(r, "Allow", removes ? &both : &reads) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_media_api_send_text(r, NGX_HTTP_NOT_ALLOWED, &text);
+}
+
+
+/* CORS: pages of other origins may read, and nothing else */
+
+static ngx_int_t
+ngx_media_api_options(ngx_http_request_t *r)
+{
+    static ngx_str_t  empty = ngx_string("");
+    static ngx_str_t  methods = ngx_string("GET, HEAD, OPTIONS");
+    static ngx_str_t  headers = ngx_string("Accept, Authorization, "
+                                           "Cache-Control, Content-Type, "
+                                           "Range, X-Requested-With");
+
+    if (ngx_media_api_header(r, "Access-Control-Allow-Methods", &methods)
+           != NGX_OK
+        || ngx_media_api_header(r, "Access-Control-Allow-Headers", &headers)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_media_api_send_text(r, NGX_HTTP_OK, &empty);
+}
+
+
+static ngx_int_t
+ngx_media_api_headers(ngx_http_request_t *r)
+{
+    static ngx_str_t  origin = ngx_string("*");
+    static ngx_str_t  cache = ngx_string("no-store");
+    static ngx_str_t  options = ngx_string("nosniff");
+
+    if (ngx_media_api_header(r, "Access-Control-Allow-Origin", &origin)
+           != NGX_OK
+        || ngx_media_api_header(r, "Cache-Control", &cache) != NGX_OK
+        || ngx_media_api_header(r, "X-Content-Type-Options", &options)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* name is static; value is kept, not copied */
+
+static ngx_int_t
+ngx_media_api_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+/*
+ * ?callback=NAME: NGX_OK, with an empty string where there is none;
+ * NGX_DECLINED: not a name.
+ */
+
+static ngx_int_t
+ngx_media_api_callback(ngx_http_request_t *r, ngx_str_t *callback)
+{
+    u_char   ch;
+    size_t   i;
+
+    if (ngx_http_arg(r, (u_char *) "callback", 8, callback) != NGX_OK) {
+        ngx_str_null(callback);
+        return NGX_OK;
+    }
+
+    if (callback->len > NGX_MEDIA_API_CALLBACK) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < callback->len; i++) {
+        ch = callback->data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9') || ch == '_' || ch == '.'
+            || ch == '$')
+        {
+            continue;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_media_api_may_change(ngx_http_request_t *r)
+{
+    ngx_str_t                 *origin, *site;
+    ngx_media_api_loc_conf_t  *alcf;
+
+    origin = ngx_media_api_find_header(r, "origin");
+    site = ngx_media_api_find_header(r, "sec-fetch-site");
+
+    if (origin && !ngx_media_api_same_origin(r, origin)) {
+        return 0;
+    }
+
+    if (site
+        && !(site->len == 11 && ngx_strncmp(site->data, "same-origin", 11) == 0)
+        && !(site->len == 4 && ngx_strncmp(site->data, "none", 4) == 0))
+    {
+        return 0;
+    }
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_media_api_module);
+
+    if (alcf->mode == NGX_MEDIA_API_WRITE) {
+        return 1;
+    }
+
+    /*
+     * A page may have rebound its own name to loopback, but an address or
+     * "localhost" it can not.
+     */
+
+    if (origin && !ngx_media_api_is_local_name(origin)) {
+        return 0;
+    }
+
+    return ngx_media_api_is_local(r);
+}
+
+
+/* Origin: SCHEME "://" HOST [ ":" PORT ], against Host (RFC 6454) */
+
+static ngx_uint_t
+ngx_media_api_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
+{
+    u_char     *p, *end;
+    ngx_str_t  *host;
+
+    if (r->headers_in.host == NULL) {
+        return 0;
+    }
+
+    host = &r->headers_in.host->value;
+    end = origin->data + origin->len;
+    p = ngx_strlcasestrn(origin->data, end, (u_char *) "://", 3 - 1);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += 3;
+
+    return (size_t) (end - p) == host->len
+           && ngx_strncasecmp(p, host->data, host->len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_media_api_is_local_name(ngx_str_t *origin)
+{
+    size_t      n;
+    u_char     *p, *end;
+    ngx_str_t   name;
+
+    end = origin->data + origin->len;
+    p = ngx_strlcasestrn(origin->data, end, (u_char *) "://", 3 - 1);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    name.data = p + 3;
+    name.len = end - name.data;
+
+    if (name.len && name.data[0] == '[') {
+        return 1;
+    }
+
+    for (n = 0; n < name.len && name.data[n] != ':'; n++) { /* void */ }
+
+    if (n == 9 && ngx_strncasecmp(name.data, (u_char *) "localhost", 9) == 0) {
+        return 1;
+    }
+
+    return ngx_inet_addr(name.data, n) != INADDR_NONE;
+}
+
+
+/* the peer is on this machine and speaks for nobody else */
+
+static ngx_uint_t
+ngx_media_api_is_local(ngx_http_request_t *r)
+{
+    struct sockaddr      *sa;
+    struct sockaddr_in   *sin;
+    struct sockaddr_in6  *sin6;
+
+    if (ngx_media_api_find_header(r, "x-forwarded-for")
+        || ngx_media_api_find_header(r, "x-real-ip")
+        || ngx_media_api_find_header(r, "forwarded"))
+    {
+        return 0;
+    }
+
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            return sin6->sin6_addr.s6_addr[12] == 127;
+        }
+
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr) ? 1 : 0;
+
+    case AF_UNIX:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+/* name in lower case */
+
+static ngx_str_t *
+ngx_media_api_find_header(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                return &h[i].value;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_media_api_add_variables(ngx_conf_t *cf)
+{
+    return ngx_media_http_add_variables(cf);
+}
+
+
+static void *
+ngx_media_api_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_media_api_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_media_api_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->mode = NGX_CONF_UNSET_UINT;
+
+    return conf;
+}
+
+
+static char *
+ngx_media_api_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_media_api_loc_conf_t *prev = parent;
+    ngx_media_api_loc_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_MEDIA_API_READ);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_media_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_media_api_loc_conf_t *alcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->mode != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "read") == 0) {
+        alcf->mode = NGX_MEDIA_API_READ;
+
+    } else if (ngx_strcmp(value[1].data, "write") == 0) {
+        alcf->mode = NGX_MEDIA_API_WRITE;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"media_api\", "
+                           "it must be \"read\" or \"write\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_media_api_handler;
+
+    return NGX_CONF_OK;
+}
