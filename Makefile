@@ -44,7 +44,8 @@ GOAL ?= modules
 
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
 	libpcre2-dev zlib1g-dev
-TEST_DEPS = $(BUILD_DEPS) perl ffmpeg clang binutils curl dpkg-dev
+TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
+	curl openssl dpkg-dev
 
 
 default: modules
@@ -126,9 +127,9 @@ deps test-deps:
 	    apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq \
 	        -o DPkg::Lock::Timeout=600"; \
 	    echo "installing" $$missing; \
-	    { $$apt update && $$apt install -y --no-install-recommends \
-	        $$missing; } > /dev/null \
-	    || { echo "install by hand:" $$missing; exit 1; }; }
+	    log=$$({ $$apt update && $$apt install -y \
+	        --no-install-recommends $$missing; } 2>&1) \
+	    || { echo "$$log"; echo "install by hand:" $$missing; exit 1; }; }
 
 
 # Tests.  FUZZ_TIME is per target, of `make fuzz`.

@@ -839,8 +839,8 @@ sub http_post {
 }
 
 # Sends a request and gives the answer with its header, read up to the end,
-# or for `timeout` seconds (8), or up to `limit` bytes; with start => 1 gives
-# the socket at once.
+# or for `timeout` seconds (8), or up to `limit` bytes; over TLS with SSL => 1;
+# with start => 1 gives the socket at once.
 
 sub http {
     my ($request, %opts) = @_;
@@ -863,6 +863,12 @@ sub http_start {
         return undef;
     }
 
+    if ($opts{SSL} && !$opts{socket}) {
+        require IO::Socket::SSL;
+        $s = IO::Socket::SSL->start_SSL($s, SSL_verify_mode => 0,
+            SSL_hostname => 'localhost');
+    }
+
     log_out($request);
     $s->autoflush(1);
     print $s $request;
@@ -877,8 +883,9 @@ sub http_end {
     my $reply = '';
 
     while ((my $left = $end - time()) > 0) {
-        last unless IO::Select->new($s)->can_read($left);
-        my $n = sysread($s, $reply, 65536, length $reply);
+        last unless $s->can('pending') && $s->pending()
+            || IO::Select->new($s)->can_read($left);
+        my $n = $s->sysread($reply, 65536, length $reply);
         last unless $n;
         last if $opts{limit} && length $reply >= $opts{limit};
     }
