@@ -39,7 +39,7 @@
 #define NGX_HTTP_FLV_LIVE_HEVC_ENHANCED  2
 
 /* the longest prologue, with its framing */
-#define NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE  64
+#define NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE  32
 
 /* how long a stream that has just begun may take to show its tracks */
 #define NGX_HTTP_FLV_LIVE_TRACKS_WAIT    500
@@ -94,6 +94,9 @@ typedef struct {
 
     ngx_uint_t                       state;
 
+    size_t                           prologue_len;
+    u_char                           prologue[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
+
     unsigned                         direct:1;    /* no filter is needed */
     unsigned                         flushed:1;   /* header left the filters */
 } ngx_http_flv_live_ctx_t;
@@ -105,7 +108,7 @@ void ngx_http_flv_live_finalize(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc);
 
 ngx_uint_t ngx_http_flv_live_direct_predict(ngx_http_request_t *r);
 ngx_int_t ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx);
-ngx_int_t ngx_http_flv_live_prologue(ngx_http_flv_live_ctx_t *ctx,
+void ngx_http_flv_live_prologue(ngx_http_flv_live_ctx_t *ctx,
     uint32_t tracks);
 ngx_uint_t ngx_http_flv_live_drained(ngx_http_flv_live_ctx_t *ctx);
 void ngx_http_flv_live_output(ngx_http_flv_live_ctx_t *ctx);

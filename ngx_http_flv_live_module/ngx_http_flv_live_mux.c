@@ -5,9 +5,8 @@
  * Frames into FLV tags (Adobe FLV 10.1, annex E; Enhanced RTMP v1 and v2).
  * Called by the core, once per frame and worker, for all players of a wire.
  *
- * The file header is not written here but by each player for itself: a wire
- * calls header() again wherever players start, and a file header in the middle
- * of a body would end it for the demuxer.
+ * The file header is not written here but by each player for itself, when it
+ * knows the tracks: a player may start before all of them have come.
  *
  * With NGX_HTTP_FLV_LIVE_FRAMING_CHUNK each tag is a chunk of the chunked
  * transfer coding (RFC 9112, 7.1), so that players of HTTP/1.1 share the very

@@ -42,7 +42,8 @@ static ngx_int_t ngx_http_flv_live_filters(ngx_http_flv_live_ctx_t *ctx);
 static ngx_int_t ngx_http_flv_live_filter(ngx_http_flv_live_ctx_t *ctx,
     ngx_chain_t *out);
 static ngx_chain_t *ngx_http_flv_live_batch(ngx_http_flv_live_ctx_t *ctx);
-static ngx_chain_t *ngx_http_flv_live_buf(ngx_http_flv_live_ctx_t *ctx);
+static ngx_chain_t *ngx_http_flv_live_buf(ngx_http_flv_live_ctx_t *ctx,
+    ngx_media_span_t *span);
 static void ngx_http_flv_live_unpin(ngx_chain_t *cl);
 static void ngx_http_flv_live_blocked(ngx_http_flv_live_ctx_t *ctx);
 
@@ -117,31 +118,34 @@ ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx)
 }
 
 
-ngx_int_t
+/* made ready here, sent before the first batch */
+
+void
 ngx_http_flv_live_prologue(ngx_http_flv_live_ctx_t *ctx, uint32_t tracks)
 {
     u_char  *p, *last;
-    u_char   body[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE / 2];
-    u_char   buf[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
+    u_char   body[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
 
     if (ctx->type->prologue == NULL) {
-        return NGX_OK;
+        return;
     }
 
     last = ctx->type->prologue(body, tracks);
+    p = ctx->prologue;
 
     if (ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING]
-        != NGX_HTTP_FLV_LIVE_FRAMING_CHUNK)
+        == NGX_HTTP_FLV_LIVE_FRAMING_CHUNK)
     {
-        return ngx_media_consumer_push(&ctx->consumer, body, last - body);
+        p = ngx_sprintf(p, "%xz\r\n", (size_t) (last - body));
+        p = ngx_cpymem(p, body, last - body);
+        *p++ = CR;
+        *p++ = LF;
+
+    } else {
+        p = ngx_cpymem(p, body, last - body);
     }
 
-    p = ngx_sprintf(buf, "%xz\r\n", (size_t) (last - body));
-    p = ngx_cpymem(p, body, last - body);
-    *p++ = CR;
-    *p++ = LF;
-
-    return ngx_media_consumer_push(&ctx->consumer, buf, p - buf);
+    ctx->prologue_len = p - ctx->prologue;
 }
 
 
@@ -290,56 +294,52 @@ ngx_http_flv_live_filter(ngx_http_flv_live_ctx_t *ctx, ngx_chain_t *out)
 static ngx_chain_t *
 ngx_http_flv_live_batch(ngx_http_flv_live_ctx_t *ctx)
 {
-    size_t                    size;
-    ngx_uint_t                i, n;
-    ngx_chain_t              *cl, *out, **ll;
-    ngx_media_span_t          spans[NGX_HTTP_FLV_LIVE_SPANS];
-    ngx_http_flv_live_buf_t  *b;
+    size_t             size;
+    ngx_uint_t         i, n;
+    ngx_chain_t       *out, **ll;
+    ngx_media_span_t   spans[NGX_HTTP_FLV_LIVE_SPANS + 1];
 
-    n = ngx_media_consumer_spans(&ctx->consumer, spans,
-                                 NGX_HTTP_FLV_LIVE_SPANS,
-                                 NGX_HTTP_FLV_LIVE_BATCH);
+    n = 0;
+    size = 0;
+
+    if (ctx->prologue_len) {
+        spans[0].pos = ctx->prologue;
+        spans[0].last = ctx->prologue + ctx->prologue_len;
+        spans[0].pin = NULL;
+
+        ctx->prologue_len = 0;
+        n = 1;
+    }
+
+    i = n;
+    n += ngx_media_consumer_spans(&ctx->consumer, spans + n,
+                                  NGX_HTTP_FLV_LIVE_SPANS,
+                                  NGX_HTTP_FLV_LIVE_BATCH);
+
+    for ( /* void */ ; i < n; i++) {
+        size += spans[i].last - spans[i].pos;
+    }
+
     out = NULL;
     ll = &out;
-    b = NULL;
-    size = 0;
 
     for (i = 0; i < n; i++) {
 
-        cl = ngx_http_flv_live_buf(ctx);
-        if (cl == NULL) {
-            *ll = NULL;
+        *ll = ngx_http_flv_live_buf(ctx, &spans[i]);
+
+        if (*ll == NULL) {
             ctx->busy = out;
             return NGX_CHAIN_ERROR;
         }
 
-        b = (ngx_http_flv_live_buf_t *) cl->buf;
-
-        ngx_memzero(&b->buf, sizeof(ngx_buf_t));
-
-        b->buf.tag = (ngx_buf_tag_t) &ngx_http_flv_live_module;
-        b->buf.start = spans[i].pos;
-        b->buf.pos = spans[i].pos;
-        b->buf.last = spans[i].last;
-        b->buf.end = spans[i].last;
-        b->buf.memory = 1;
-
-        b->pin = spans[i].pin;
-
-        if (b->pin) {
-            ngx_media_pin(b->pin);
+        if (i == n - 1) {
+            (*ll)->buf->flush = 1;
         }
 
-        size += spans[i].last - spans[i].pos;
-
-        *ll = cl;
-        ll = &cl->next;
+        ll = &(*ll)->next;
     }
 
-    *ll = NULL;
-
-    if (b) {
-        b->buf.flush = 1;
+    if (size) {
         ngx_media_consumer_sent(&ctx->consumer, size);
     }
 
@@ -348,26 +348,46 @@ ngx_http_flv_live_batch(ngx_http_flv_live_ctx_t *ctx)
 
 
 static ngx_chain_t *
-ngx_http_flv_live_buf(ngx_http_flv_live_ctx_t *ctx)
+ngx_http_flv_live_buf(ngx_http_flv_live_ctx_t *ctx, ngx_media_span_t *span)
 {
-    ngx_chain_t  *cl;
+    ngx_chain_t              *cl;
+    ngx_http_flv_live_buf_t  *b;
 
-    if (ctx->free) {
-        cl = ctx->free;
+    cl = ctx->free;
+
+    if (cl) {
         ctx->free = cl->next;
 
-        return cl;
+    } else {
+        cl = ngx_alloc_chain_link(ctx->request->pool);
+        if (cl == NULL) {
+            return NULL;
+        }
+
+        cl->buf = ngx_palloc(ctx->request->pool,
+                             sizeof(ngx_http_flv_live_buf_t));
+        if (cl->buf == NULL) {
+            return NULL;
+        }
     }
 
-    cl = ngx_alloc_chain_link(ctx->request->pool);
-    if (cl == NULL) {
-        return NULL;
-    }
+    cl->next = NULL;
 
-    cl->buf = ngx_pcalloc(ctx->request->pool,
-                          sizeof(ngx_http_flv_live_buf_t));
-    if (cl->buf == NULL) {
-        return NULL;
+    b = (ngx_http_flv_live_buf_t *) cl->buf;
+
+    ngx_memzero(b, sizeof(ngx_http_flv_live_buf_t));
+
+    b->buf.tag = (ngx_buf_tag_t) &ngx_http_flv_live_module;
+    b->buf.start = span->pos;
+    b->buf.pos = span->pos;
+    b->buf.last = span->last;
+    b->buf.end = span->last;
+    b->buf.memory = 1;
+
+    b->pin = span->pin;
+
+    if (b->pin) {
+        ngx_media_pin(b->pin);
     }
 
     return cl;

@@ -25,7 +25,11 @@
 
 /* how often a player's timer runs when there is nothing to wait for */
 
-#define NGX_HTTP_FLV_LIVE_TICK   60000
+#define NGX_HTTP_FLV_LIVE_TICK     60000
+
+/* bytes that the kernel may hold and has not sent */
+
+#define NGX_HTTP_FLV_LIVE_NOTSENT  131072
 
 
 static ngx_http_flv_live_ctx_t *ngx_http_flv_live_create(
@@ -44,6 +48,7 @@ static void ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx,
 static ngx_uint_t ngx_http_flv_live_tracks_known(
     ngx_http_flv_live_ctx_t *ctx);
 static void ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx);
+static ngx_int_t ngx_http_flv_live_tune(ngx_http_request_t *r);
 static void ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx);
 static void ngx_http_flv_live_output_handler(ngx_media_consumer_t *consumer);
 static void ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
@@ -442,24 +447,16 @@ ngx_http_flv_live_tracks_known(ngx_http_flv_live_ctx_t *ctx)
 static void
 ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
 {
-    uint32_t                   tracks;
-    ngx_int_t                  rc;
-    ngx_connection_t          *c;
-    ngx_http_request_t        *r;
-    ngx_http_core_loc_conf_t  *clcf;
+    uint32_t             tracks;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    c = r->connection;
 
     ctx->state = NGX_HTTP_FLV_LIVE_FLOWING;
     ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TICK);
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (clcf->tcp_nodelay
-        && r->http_version <= NGX_HTTP_VERSION_11
-        && ngx_tcp_nodelay(c) != NGX_OK)
-    {
+    if (ngx_http_flv_live_tune(r) != NGX_OK) {
         ngx_http_flv_live_finalize(ctx, NGX_ERROR);
         return;
     }
@@ -482,14 +479,60 @@ ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
         tracks = ~(uint32_t) 0;
     }
 
-    if (ngx_http_flv_live_prologue(ctx, tracks & ctx->params.tracks)
-        != NGX_OK)
-    {
-        ngx_http_flv_live_finalize(ctx, NGX_ERROR);
-        return;
-    }
+    ngx_http_flv_live_prologue(ctx, tracks & ctx->params.tracks);
 
     ngx_http_flv_live_output(ctx);
+}
+
+
+/*
+ * Small frames must not wait for acknowledgements, and the kernel is to hide
+ * no more of a slow player's lag than it has to.
+ */
+
+static ngx_int_t
+ngx_http_flv_live_tune(ngx_http_request_t *r)
+{
+    ngx_connection_t          *c;
+    ngx_http_core_loc_conf_t  *clcf;
+#ifdef TCP_NOTSENT_LOWAT
+    int                        lowat;
+#endif
+
+    c = r->connection;
+
+    if (r->http_version > NGX_HTTP_VERSION_11
+        || (c->sockaddr->sa_family != AF_INET
+#if (NGX_HAVE_INET6)
+            && c->sockaddr->sa_family != AF_INET6
+#endif
+           ))
+    {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#ifdef TCP_NOTSENT_LOWAT
+
+    lowat = NGX_HTTP_FLV_LIVE_NOTSENT;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                   (const void *) &lowat, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
+        return NGX_ERROR;
+    }
+
+#endif
+
+    return NGX_OK;
 }
 
 
