@@ -79,4 +79,52 @@ done_testing(void)
 }
 
 
+/* "01 af" into bytes; gives their number. */
+
+static inline size_t
+ngx_media_test_hex(const char *s, u_char *out, size_t size)
+{
+    size_t    n;
+    unsigned  v;
+
+    n = 0;
+
+    while (n < size && sscanf(s, " %2x", &v) == 1) {
+
+        while (*s == ' ') {
+            s++;
+        }
+
+        s += 2;
+        out[n++] = (u_char) v;
+    }
+
+    return n;
+}
+
+
+/*
+ * Bytes in a block of exactly their size, so that reading beyond them shows
+ * under AddressSanitizer.  The caller frees it.
+ */
+
+static inline u_char *
+ngx_media_test_dup(const void *data, size_t size)
+{
+    u_char  *p;
+
+    p = malloc(size ? size : 1);
+
+    if (p == NULL) {
+        abort();
+    }
+
+    if (size) {
+        memcpy(p, data, size);
+    }
+
+    return p;
+}
+
+
 #endif /* _NGX_MEDIA_TEST_H_INCLUDED_ */
