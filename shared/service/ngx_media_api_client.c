@@ -1,0 +1,213 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L3: clients in the API: listed, shown, closed.  Each entry is a snapshot
+ * that the core makes; nothing is held while a list is made.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_media_core.h"
+#include "ngx_media_api.h"
+
+
+static ngx_uint_t ngx_media_api_client_shown(ngx_media_client_t *client);
+static ngx_int_t ngx_media_api_client_one(ngx_media_api_t *api);
+static void ngx_media_api_client_write(ngx_media_json_t *j,
+    ngx_media_client_t *client);
+static void ngx_media_api_client_source(ngx_media_json_t *j,
+    ngx_media_client_t *client);
+
+
+ngx_int_t
+ngx_media_api_clients(ngx_media_api_t *api)
+{
+    uint32_t              i, n;
+    ngx_uint_t            total;
+    ngx_media_json_t     *j;
+    ngx_media_client_t    client;
+    ngx_media_api_page_t  page;
+
+    if (api->id.len) {
+        return ngx_media_api_client_one(api);
+    }
+
+    j = &api->json;
+    page = ngx_media_api_page(api->request);
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
+    total = 0;
+
+    ngx_media_json_key_array(j, "clients");
+
+    for (i = 0; i < n; i++) {
+
+        if (!ngx_media_api_client_shown(ngx_media_client_at(i))) {
+            continue;
+        }
+
+        if (total >= page.start && total - page.start < page.count) {
+
+            if (ngx_media_client_snapshot(i, &client) != NGX_OK) {
+                continue;
+            }
+
+            ngx_media_json_object(j);
+            ngx_media_api_client_write(j, &client);
+            ngx_media_json_object_end(j);
+        }
+
+        total++;
+    }
+
+    ngx_media_json_array_end(j);
+    ngx_media_json_key_int(j, "total", total);
+
+    return NGX_OK;
+}
+
+
+/* those that publish, play or are about to, not those still shaking hands */
+
+static ngx_uint_t
+ngx_media_api_client_shown(ngx_media_client_t *client)
+{
+    return ngx_media_api_get(&client->used)
+           && (ngx_media_api_get(&client->source) != NGX_MEDIA_NONE
+               || ngx_media_api_get(&client->type)
+                  != NGX_MEDIA_CLIENT_UNKNOWN);
+}
+
+
+static ngx_int_t
+ngx_media_api_client_one(ngx_media_api_t *api)
+{
+    uint32_t             i, n;
+    ngx_str_t            id;
+    ngx_media_client_t  *entry, client;
+
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
+
+    for (i = 0; i < n; i++) {
+
+        entry = ngx_media_client_at(i);
+
+        if (!ngx_media_api_get(&entry->used)
+            || ngx_media_client_snapshot(i, &client) != NGX_OK)
+        {
+            continue;
+        }
+
+        id = ngx_media_client_text(&client, NGX_MEDIA_TEXT_ID);
+
+        if (id.len == api->id.len
+            && ngx_strncmp(id.data, api->id.data, id.len) == 0)
+        {
+            ngx_media_json_key_object(&api->json, "client");
+            ngx_media_api_client_write(&api->json, &client);
+            ngx_media_json_object_end(&api->json);
+
+            return NGX_OK;
+        }
+    }
+
+    api->code = NGX_MEDIA_API_NO_CLIENT;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_media_api_client_write(ngx_media_json_t *j, ngx_media_client_t *client)
+{
+    u_char     vhost[NGX_MEDIA_API_ID_LEN];
+    double     alive;
+    ngx_str_t  text, name, app, stream;
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
+    ngx_media_json_key_str(j, "id", &text);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_VHOST);
+
+    if (text.len == 0) {
+        ngx_str_set(&text, NGX_MEDIA_DEFAULT_VHOST);
+    }
+
+    name = text;
+
+    ngx_media_api_vhost_id(vhost, &name);
+    ngx_media_json_key_text(j, "vhost", (char *) vhost);
+
+    ngx_media_api_client_source(j, client);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_IP);
+    ngx_media_json_key_str(j, "ip", &text);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_PAGEURL);
+    ngx_media_json_key_str(j, "pageUrl", &text);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_SWFURL);
+    ngx_media_json_key_str(j, "swfUrl", &text);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_TCURL);
+    ngx_media_api_tcurl(j, &text);
+
+    app = ngx_media_client_text(client, NGX_MEDIA_TEXT_APP);
+    stream = ngx_media_client_text(client, NGX_MEDIA_TEXT_STREAM);
+    ngx_media_api_url(j, &name, &app, &stream);
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_NAME);
+    ngx_media_json_key_str(j, "name", text.len ? &text : &stream);
+
+    alive = (double) (ngx_media_epoch_ms() - client->created) / 1000;
+
+    ngx_media_json_key_text(j, "type",
+                            ngx_media_client_type_name(client->type));
+    ngx_media_json_key_bool(j, "publish", client->publish);
+    ngx_media_json_key_double(j, "alive", ngx_max(alive, 0.0), 2);
+    ngx_media_json_key_int(j, "send_bytes", client->send_bytes);
+    ngx_media_json_key_int(j, "recv_bytes", client->recv_bytes);
+    ngx_media_api_kbps(j, client->recv.kbps, client->send.kbps);
+
+    ngx_media_json_key_int(j, "worker", client->pid);
+    ngx_media_json_key_int(j, "lag_ms", client->lag);
+    ngx_media_json_key_int(j, "dropped", client->dropped);
+}
+
+
+static void
+ngx_media_api_client_source(ngx_media_json_t *j, ngx_media_client_t *client)
+{
+    size_t               len;
+    ngx_media_source_t  *src;
+
+    ngx_media_json_key(j, "stream");
+
+    if (client->source >= ngx_media_arena()->nsources) {
+        ngx_media_json_str(j, NULL, 0);
+        return;
+    }
+
+    src = ngx_media_source_at(client->source);
+
+    for (len = 0; len < sizeof(src->id) && src->id[len]; len++) { /* void */ }
+
+    ngx_media_json_str(j, src->id, len);
+}
+
+
+ngx_int_t
+ngx_media_api_kick(ngx_media_api_t *api)
+{
+    if (ngx_media_client_kick(&api->id) != NGX_OK) {
+        api->code = NGX_MEDIA_API_NO_CLIENT;
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, api->request->connection->log, 0,
+                  "client %V is closed by the API", &api->id);
+
+    return NGX_OK;
+}

@@ -1,0 +1,578 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L3: parts of the API that tell about sources: streams, vhosts.
+ *
+ * Nothing is held while a list is made: of a source its names are copied
+ * under the arena's lock, one source at a time, and its counters are aligned
+ * words that may be read at any moment.  So two entries of a list may be some
+ * microseconds apart.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_media_core.h"
+#include "ngx_media_api.h"
+
+
+/* what is constant of a source as long as its generation is the same */
+
+typedef struct {
+    ngx_media_source_t  *source;
+    uint32_t             index;
+    uint32_t             pub_client;
+    uint32_t             pub_generation;
+    ngx_uint_t           live;
+    u_char               id[NGX_MEDIA_API_ID_LEN];
+    ngx_str_t            vhost;
+    ngx_str_t            app;
+    ngx_str_t            stream;
+    ngx_str_t            tcurl;
+    u_char               text[4 * NGX_MEDIA_NAME_LEN];
+} ngx_media_api_source_t;
+
+
+typedef struct {
+    ngx_str_t            name;
+    u_char               id[NGX_MEDIA_API_ID_LEN];
+    uint64_t             clients;
+    uint64_t             streams;
+    uint64_t             send_bytes;
+    uint64_t             recv_bytes;
+    uint64_t             send_kbps;
+    uint64_t             recv_kbps;
+} ngx_media_api_vhost_t;
+
+
+static ngx_int_t ngx_media_api_source(uint32_t idx,
+    ngx_media_api_source_t *s);
+static u_char *ngx_media_api_name(ngx_str_t *name, u_char *p,
+    const u_char *text, size_t len);
+static uint32_t *ngx_media_api_count_clients(ngx_pool_t *pool);
+static ngx_array_t *ngx_media_api_vhost_list(ngx_pool_t *pool);
+static ngx_media_api_vhost_t *ngx_media_api_vhost_add(ngx_array_t *list,
+    ngx_str_t *name);
+static ngx_int_t ngx_media_api_vhost_count(ngx_array_t *list,
+    ngx_media_api_source_t *s, uint32_t clients);
+static void ngx_media_api_vhost_write(ngx_media_json_t *j,
+    ngx_media_api_vhost_t *v);
+static ngx_int_t ngx_media_api_stream_one(ngx_media_api_t *api,
+    ngx_media_api_source_t *s, uint32_t *clients);
+static void ngx_media_api_stream_write(ngx_media_json_t *j,
+    ngx_media_api_source_t *s, uint32_t clients);
+static void ngx_media_api_stream_publish(ngx_media_json_t *j,
+    ngx_media_api_source_t *s);
+static ngx_uint_t ngx_media_api_track(ngx_media_api_source_t *s,
+    uint32_t tracks, ngx_media_codec_info_t *info);
+static void ngx_media_api_stream_video(ngx_media_json_t *j,
+    ngx_media_api_source_t *s);
+static void ngx_media_api_stream_audio(ngx_media_json_t *j,
+    ngx_media_api_source_t *s);
+static void ngx_media_api_stream_memory(ngx_media_json_t *j,
+    ngx_media_source_t *src);
+
+
+/* NGX_DECLINED: no source there */
+
+static ngx_int_t
+ngx_media_api_source(uint32_t idx, ngx_media_api_source_t *s)
+{
+    u_char              *p;
+    ngx_media_source_t  *src;
+
+    src = ngx_media_source_at(idx);
+
+    if (!ngx_media_api_get(&src->used)) {
+        return NGX_DECLINED;
+    }
+
+    s->source = src;
+    s->index = idx;
+
+    ngx_media_lock();
+
+    if (!src->used) {
+        ngx_media_unlock();
+        return NGX_DECLINED;
+    }
+
+    s->live = src->epoch & 1;
+    s->pub_client = src->pub_client;
+    s->pub_generation = src->pub_generation;
+
+    ngx_memcpy(s->id, src->id, sizeof(s->id));
+    s->id[sizeof(s->id) - 1] = '\0';
+
+    p = ngx_media_api_name(&s->vhost, s->text, src->vhost, src->vhost_len);
+    p = ngx_media_api_name(&s->app, p, src->app, src->app_len);
+    p = ngx_media_api_name(&s->stream, p, src->stream, src->stream_len);
+    (void) ngx_media_api_name(&s->tcurl, p, src->tcurl, src->tcurl_len);
+
+    ngx_media_unlock();
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_media_api_name(ngx_str_t *name, u_char *p, const u_char *text, size_t len)
+{
+    name->data = p;
+    name->len = ngx_min(len, NGX_MEDIA_NAME_LEN);
+
+    return ngx_cpymem(p, text, name->len);
+}
+
+
+/* clients by source: an array of nsources */
+
+static uint32_t *
+ngx_media_api_count_clients(ngx_pool_t *pool)
+{
+    uint32_t             i, n, idx, *clients;
+    ngx_media_arena_t   *arena;
+    ngx_media_client_t  *client;
+
+    arena = ngx_media_arena();
+
+    clients = ngx_pcalloc(pool, arena->nsources * sizeof(uint32_t));
+    if (clients == NULL) {
+        return NULL;
+    }
+
+    n = ngx_media_api_get(&arena->fresh_client);
+
+    for (i = 0; i < n; i++) {
+        client = ngx_media_client_at(i);
+        idx = ngx_media_api_get(&client->source);
+
+        if (ngx_media_api_get(&client->used) && idx < arena->nsources) {
+            clients[idx]++;
+        }
+    }
+
+    return clients;
+}
+
+
+ngx_int_t
+ngx_media_api_vhosts(ngx_media_api_t *api)
+{
+    ngx_uint_t              i;
+    ngx_array_t            *list;
+    ngx_media_json_t       *j;
+    ngx_media_api_vhost_t  *v;
+
+    j = &api->json;
+
+    list = ngx_media_api_vhost_list(api->request->pool);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    v = list->elts;
+
+    if (api->id.len == 0) {
+        ngx_media_json_key_array(j, "vhosts");
+
+        for (i = 0; i < list->nelts; i++) {
+            ngx_media_json_object(j);
+            ngx_media_api_vhost_write(j, &v[i]);
+            ngx_media_json_object_end(j);
+        }
+
+        ngx_media_json_array_end(j);
+
+        return NGX_OK;
+    }
+
+    for (i = 0; i < list->nelts; i++) {
+
+        if (api->id.len == ngx_strlen(v[i].id)
+            && ngx_strncmp(api->id.data, v[i].id, api->id.len) == 0)
+        {
+            ngx_media_json_key_object(j, "vhost");
+            ngx_media_api_vhost_write(j, &v[i]);
+            ngx_media_json_object_end(j);
+
+            return NGX_OK;
+        }
+    }
+
+    api->code = NGX_MEDIA_API_NO_VHOST;
+
+    return NGX_DECLINED;
+}
+
+
+/* the default vhost, the configured ones, and those that sources have */
+
+static ngx_array_t *
+ngx_media_api_vhost_list(ngx_pool_t *pool)
+{
+    uint32_t                i, n, *clients;
+    ngx_str_t               name;
+    ngx_uint_t              k;
+    ngx_array_t            *list;
+    ngx_media_vhost_t      *vhosts;
+    ngx_media_api_source_t  s;
+    ngx_media_main_conf_t  *mcf;
+
+    list = ngx_array_create(pool, 4, sizeof(ngx_media_api_vhost_t));
+    clients = ngx_media_api_count_clients(pool);
+
+    if (list == NULL || clients == NULL) {
+        return NULL;
+    }
+
+    ngx_str_set(&name, NGX_MEDIA_DEFAULT_VHOST);
+
+    if (ngx_media_api_vhost_add(list, &name) == NULL) {
+        return NULL;
+    }
+
+    mcf = ngx_media_get_main_conf();
+    vhosts = mcf ? mcf->vhosts.elts : NULL;
+
+    for (k = 0; vhosts && k < mcf->vhosts.nelts; k++) {
+        if (ngx_media_api_vhost_add(list, &vhosts[k].name) == NULL) {
+            return NULL;
+        }
+    }
+
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_source);
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_media_api_source(i, &s) == NGX_OK
+            && ngx_media_api_vhost_count(list, &s, clients[i]) != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+/* finds or makes an entry; the name is copied */
+
+static ngx_media_api_vhost_t *
+ngx_media_api_vhost_add(ngx_array_t *list, ngx_str_t *name)
+{
+    ngx_uint_t              i;
+    ngx_media_api_vhost_t  *v;
+
+    v = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (v[i].name.len == name->len
+            && ngx_strncmp(v[i].name.data, name->data, name->len) == 0)
+        {
+            return &v[i];
+        }
+    }
+
+    v = ngx_array_push(list);
+    if (v == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(v, sizeof(ngx_media_api_vhost_t));
+
+    v->name.data = ngx_pstrdup(list->pool, name);
+    if (v->name.data == NULL) {
+        return NULL;
+    }
+
+    v->name.len = name->len;
+    ngx_media_api_vhost_id(v->id, name);
+
+    return v;
+}
+
+
+static ngx_int_t
+ngx_media_api_vhost_count(ngx_array_t *list, ngx_media_api_source_t *s,
+    uint32_t clients)
+{
+    ngx_media_source_t     *src;
+    ngx_media_api_vhost_t  *v;
+
+    v = ngx_media_api_vhost_add(list, &s->vhost);
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = s->source;
+
+    v->clients += clients;
+    v->send_bytes += ngx_media_api_get(&src->send_bytes);
+    v->recv_bytes += ngx_media_api_get(&src->recv_bytes);
+
+    if (s->live) {
+        v->streams++;
+        v->send_kbps += ngx_media_api_get(&src->send.kbps);
+        v->recv_kbps += ngx_media_api_get(&src->recv.kbps);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_media_api_vhost_write(ngx_media_json_t *j, ngx_media_api_vhost_t *v)
+{
+    ngx_media_json_key_text(j, "id", (char *) v->id);
+    ngx_media_json_key_str(j, "name", &v->name);
+    ngx_media_json_key_bool(j, "enabled", 1);
+    ngx_media_json_key_int(j, "clients", v->clients);
+    ngx_media_json_key_int(j, "streams", v->streams);
+    ngx_media_json_key_int(j, "send_bytes", v->send_bytes);
+    ngx_media_json_key_int(j, "recv_bytes", v->recv_bytes);
+    ngx_media_api_kbps(j, v->recv_kbps, v->send_kbps);
+
+    ngx_media_json_key_object(j, "hls");
+    ngx_media_json_key_bool(j, "enabled", 0);
+    ngx_media_json_object_end(j);
+}
+
+
+ngx_int_t
+ngx_media_api_streams(ngx_media_api_t *api)
+{
+    uint32_t                i, n, *clients;
+    ngx_uint_t              total;
+    ngx_media_json_t       *j;
+    ngx_media_api_page_t    page;
+    ngx_media_api_source_t  s;
+
+    j = &api->json;
+
+    clients = ngx_media_api_count_clients(api->request->pool);
+    if (clients == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (api->id.len) {
+        return ngx_media_api_stream_one(api, &s, clients);
+    }
+
+    page = ngx_media_api_page(api->request);
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_source);
+    total = 0;
+
+    ngx_media_json_key_array(j, "streams");
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_media_api_source(i, &s) != NGX_OK) {
+            continue;
+        }
+
+        if (total >= page.start && total - page.start < page.count) {
+            ngx_media_json_object(j);
+            ngx_media_api_stream_write(j, &s, clients[i]);
+            ngx_media_json_object_end(j);
+        }
+
+        total++;
+    }
+
+    ngx_media_json_array_end(j);
+    ngx_media_json_key_int(j, "total", total);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_media_api_stream_one(ngx_media_api_t *api, ngx_media_api_source_t *s,
+    uint32_t *clients)
+{
+    uint32_t  i, n;
+
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_source);
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_media_api_source(i, s) != NGX_OK
+            || api->id.len != ngx_strlen(s->id)
+            || ngx_strncmp(api->id.data, s->id, api->id.len) != 0)
+        {
+            continue;
+        }
+
+        ngx_media_json_key_object(&api->json, "stream");
+        ngx_media_api_stream_write(&api->json, s, clients[i]);
+        ngx_media_json_object_end(&api->json);
+
+        return NGX_OK;
+    }
+
+    api->code = NGX_MEDIA_API_NO_STREAM;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_media_api_stream_write(ngx_media_json_t *j, ngx_media_api_source_t *s,
+    uint32_t clients)
+{
+    u_char               vhost[NGX_MEDIA_API_ID_LEN];
+    uint64_t             video;
+    ngx_media_source_t  *src;
+
+    src = s->source;
+    video = ngx_media_api_get(&src->video_frames);
+
+    ngx_media_api_vhost_id(vhost, &s->vhost);
+
+    ngx_media_json_key_text(j, "id", (char *) s->id);
+    ngx_media_json_key_str(j, "name", &s->stream);
+    ngx_media_json_key_text(j, "vhost", (char *) vhost);
+    ngx_media_json_key_str(j, "app", &s->app);
+    ngx_media_api_tcurl(j, &s->tcurl);
+    ngx_media_api_url(j, &s->vhost, &s->app, &s->stream);
+    ngx_media_json_key_int(j, "live_ms", ngx_media_epoch_ms());
+    ngx_media_json_key_int(j, "clients", clients);
+    ngx_media_json_key_int(j, "frames", video);
+    ngx_media_json_key_int(j, "send_bytes",
+                           ngx_media_api_get(&src->send_bytes));
+    ngx_media_json_key_int(j, "recv_bytes",
+                           ngx_media_api_get(&src->recv_bytes));
+    ngx_media_api_kbps(j,
+                       s->live ? ngx_media_api_get(&src->recv.kbps) : 0,
+                       s->live ? ngx_media_api_get(&src->send.kbps) : 0);
+    ngx_media_api_stream_publish(j, s);
+    ngx_media_api_stream_video(j, s);
+    ngx_media_api_stream_audio(j, s);
+
+    ngx_media_json_key_int(j, "audio_frames",
+                           ngx_media_api_get(&src->audio_frames));
+    ngx_media_json_key_int(j, "video_frames", video);
+    ngx_media_json_key_int(j, "dropped", ngx_media_api_get(&src->dropped));
+    ngx_media_api_stream_memory(j, src);
+}
+
+
+static void
+ngx_media_api_stream_publish(ngx_media_json_t *j, ngx_media_api_source_t *s)
+{
+    ngx_str_t           id;
+    ngx_media_client_t  client;
+
+    ngx_media_json_key_object(j, "publish");
+    ngx_media_json_key_bool(j, "active", s->live);
+
+    if (s->live
+        && s->pub_client < ngx_media_arena()->nclients
+        && ngx_media_client_snapshot(s->pub_client, &client) == NGX_OK
+        && client.generation == s->pub_generation)
+    {
+        id = ngx_media_client_text(&client, NGX_MEDIA_TEXT_ID);
+        ngx_media_json_key_str(j, "cid", &id);
+    }
+
+    ngx_media_json_object_end(j);
+}
+
+
+/* the first of these tracks that the publisher of now has sent */
+
+static ngx_uint_t
+ngx_media_api_track(ngx_media_api_source_t *s, uint32_t tracks,
+    ngx_media_codec_info_t *info)
+{
+    ngx_uint_t          i;
+    ngx_media_track_t  *track;
+
+    for (i = 0; s->live && i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        track = &s->source->track[i];
+
+        if ((tracks & (1u << i)) && ngx_media_api_get(&track->present)) {
+            *info = track->info;
+
+            if (info->codec != NGX_MEDIA_CODEC_NONE) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_media_api_stream_video(ngx_media_json_t *j, ngx_media_api_source_t *s)
+{
+    ngx_media_codec_info_t  info;
+
+    ngx_media_json_key(j, "video");
+
+    if (!ngx_media_api_track(s, NGX_MEDIA_TRACKS_VIDEO, &info)) {
+        ngx_media_json_null(j);
+        return;
+    }
+
+    ngx_media_json_object(j);
+    ngx_media_json_key_text(j, "codec", ngx_media_codec_name(info.codec));
+    ngx_media_json_key_text(j, "profile",
+                            ngx_media_codec_profile_name(&info));
+    ngx_media_json_key_text(j, "level", ngx_media_codec_level_name(&info));
+    ngx_media_json_key_int(j, "width", info.width);
+    ngx_media_json_key_int(j, "height", info.height);
+    ngx_media_json_object_end(j);
+}
+
+
+static void
+ngx_media_api_stream_audio(ngx_media_json_t *j, ngx_media_api_source_t *s)
+{
+    ngx_media_codec_info_t  info;
+
+    ngx_media_json_key(j, "audio");
+
+    if (!ngx_media_api_track(s, NGX_MEDIA_TRACKS_AUDIO, &info)) {
+        ngx_media_json_null(j);
+        return;
+    }
+
+    ngx_media_json_object(j);
+    ngx_media_json_key_text(j, "codec", ngx_media_codec_name(info.codec));
+    ngx_media_json_key_int(j, "sample_rate", info.sample_rate);
+    ngx_media_json_key_int(j, "channel", info.channels);
+    ngx_media_json_key_text(j, "profile",
+                            ngx_media_codec_profile_name(&info));
+    ngx_media_json_object_end(j);
+}
+
+
+/* chunks of the arena: payload, descriptors, codec configurations */
+
+static void
+ngx_media_api_stream_memory(ngx_media_json_t *j, ngx_media_source_t *src)
+{
+    int64_t     chunks;
+    ngx_uint_t  i;
+
+    chunks = ngx_media_api_get(&src->heads.chunk) ? 1 : 0;
+
+    for (i = 0; i < NGX_MEDIA_RING_DATA; i++) {
+        chunks += ngx_media_api_get(&src->ring.data[i]) ? 1 : 0;
+    }
+
+    for (i = 0; i < NGX_MEDIA_RING_INDEX; i++) {
+        chunks += ngx_media_api_get(&src->ring.index[i]) ? 1 : 0;
+    }
+
+    ngx_media_json_key_object(j, "memory");
+    ngx_media_json_key_int(j, "bytes", chunks * NGX_MEDIA_CHUNK_SIZE);
+    ngx_media_json_key_int(j, "chunks", chunks);
+    ngx_media_json_object_end(j);
+}
