@@ -25,7 +25,7 @@
 #include "ngx_http_flv_live.h"
 
 
-#define NGX_HTTP_FLV_LIVE_SPANS   16
+#define NGX_HTTP_FLV_LIVE_SPANS   8
 #define NGX_HTTP_FLV_LIVE_BATCH   (256 * 1024)
 
 

@@ -14,6 +14,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx;
+use Test::Nginx::FLV;
 
 use IO::Socket::INET;
 use Socket qw/ CRLF SOL_SOCKET SO_RCVBUF /;
@@ -371,72 +372,6 @@ sub curl {
     my $url = "$scheme://localhost:" . port($port) . $uri;
 
     return scalar `timeout 2 curl -skN $version '$url'`;
-}
-
-sub flv_start {
-    my ($flags) = @_;
-    return pack('a3CCN', 'FLV', 1, $flags, 9) . pack('N', 0);
-}
-
-# A body that may be cut off anywhere: the flags, that tags follow each other,
-# that metadata and sequence headers stand first, then a keyframe, and that
-# time does not go back.  Gives the number of frames.
-
-sub check_flv {
-    my ($flv, $name, $video, $audio) = @_;
-
-    $flv = '' unless defined $flv;
-
-    my $flags = ($audio ? 4 : 0) | ($video ? 1 : 0);
-    is(unpack('H*', substr($flv, 0, 13)), unpack('H*', flv_start($flags)),
-        "$name: flags");
-
-    my ($pos, $count, $last, @first, %seen) = (13, 0, 0);
-    my $fault = '';
-
-    while ($pos + 11 <= length $flv) {
-        my ($type, $size, $ms, $ext) = unpack 'CB24B24C', substr $flv, $pos;
-        ($size, $ms) = map { oct "0b$_" } $size, $ms;
-        $ms |= $ext << 24;
-
-        last if $pos + 15 + $size > length $flv;
-
-        my $body = substr $flv, $pos + 11, $size;
-        my $prev = unpack 'N', substr $flv, $pos + 11 + $size, 4;
-
-        $fault ||= "previous size $prev of $size" if $prev != $size + 11;
-        $fault ||= "type $type" unless $type =~ /^(8|9|18)$/;
-        $fault ||= "time $ms after $last" if $ms < $last;
-        $last = $ms;
-
-        my ($a, $b) = unpack 'CC', $body;
-
-        if ($type == 18) {
-            push @first, 'script' if @first < 4;
-
-        } elsif ($b == 0) {
-            push @first, $type == 9 ? 'avc' : 'aac' if @first < 4;
-
-        } else {
-            push @first, $type == 8 ? 'audio'
-                : ($a >> 4) == 1 ? 'key' : 'inter' if @first < 4;
-            $fault ||= 'no keyframe first'
-                if $type == 9 && !$seen{9} && ($a >> 4) != 1;
-            $seen{$type}++;
-            $count++;
-        }
-
-        $pos += 15 + $size;
-    }
-
-    is($fault, '', "$name: tags");
-    is(join(' ', grep { !/audio|key|inter/ } @first),
-        join(' ', 'script', $video ? 'avc' : (), $audio ? 'aac' : ()),
-        "$name: what stands first");
-    is(join(' ', map { $seen{$_} ? 1 : 0 } 9, 8), "$video $audio",
-        "$name: tracks");
-
-    return $count;
 }
 
 ###############################################################################
