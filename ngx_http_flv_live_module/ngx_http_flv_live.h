@@ -73,7 +73,7 @@ typedef struct {
 
 typedef enum {
     NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER = 0,  /* play_wait runs */
-    NGX_HTTP_FLV_LIVE_WAIT_TRACKS,         /* published, tracks not known */
+    NGX_HTTP_FLV_LIVE_WAIT_TRACKS,         /* published: what of? */
     NGX_HTTP_FLV_LIVE_FLOWING,             /* response header is sent */
     NGX_HTTP_FLV_LIVE_ENDING,              /* the last bytes, then finish */
     NGX_HTTP_FLV_LIVE_DONE                 /* request is finalised */
@@ -97,6 +97,7 @@ typedef struct {
     size_t                           prologue_len;
     u_char                           prologue[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
 
+    unsigned                         joined:1;    /* while it was published */
     unsigned                         direct:1;    /* no filter is needed */
     unsigned                         flushed:1;   /* header left the filters */
 } ngx_http_flv_live_ctx_t;

@@ -5,7 +5,8 @@
  * The life of one player, from its request to its end:
  *
  *   WAIT_PUBLISHER  nobody publishes the name yet, play_wait runs
- *   WAIT_TRACKS     somebody does, but has not shown audio and video yet
+ *   WAIT_TRACKS     somebody does: until there is something to send and, where
+ *                   the publish is new, audio and video have shown themselves
  *   FLOWING         the response header is out, media follow
  *   ENDING          the stream is over, its last bytes leave
  *   DONE            the request is finalised
@@ -420,14 +421,11 @@ ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
         return;
     }
 
-    if (ngx_media_play_tracks(&ctx->consumer) == 0) {
-        ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
-        ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
+    /* the core shows the first bytes in this very round, if it has any */
 
-        return;
-    }
-
-    ngx_http_flv_live_start(ctx);
+    ctx->joined = (ngx_media_play_tracks(&ctx->consumer) != 0);
+    ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
+    ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
 }
 
 
@@ -435,6 +433,10 @@ static ngx_uint_t
 ngx_http_flv_live_tracks_known(ngx_http_flv_live_ctx_t *ctx)
 {
     uint32_t  want;
+
+    if (ctx->joined) {
+        return 1;
+    }
 
     want = ctx->params.tracks & ~((uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT);
 
@@ -621,12 +623,6 @@ ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
         if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER) {
             ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
             ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
-        }
-
-        if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_TRACKS
-            && ngx_http_flv_live_tracks_known(ctx))
-        {
-            ngx_http_flv_live_start(ctx);
         }
 
         break;
