@@ -190,7 +190,7 @@ ngx_media_amf_test_odd(void)
 static void
 ngx_media_amf_test_amf3(void)
 {
-    size_t                 i, n;
+    size_t                 n;
     ngx_media_amf_t        amf;
     ngx_media_amf_out_t    w;
     ngx_media_amf_str_t    key;
@@ -240,6 +240,17 @@ ngx_media_amf_test_amf3(void)
               "00 00 00 00 00 00 04 6d 6f 72 65 02 00 04 6c 69 76 65"
               "00 00 09");
     is_mem(out, ngx_media_amf_out_size(&w), buf, n, "as AMF0");
+}
+
+
+static void
+ngx_media_amf_test_amf3_types(void)
+{
+    size_t                 i, n;
+    ngx_media_amf_t        amf;
+    ngx_media_amf_str_t    key;
+    ngx_media_amf_iter_t   it;
+    ngx_media_amf_value_t  v, obj;
 
     /*
      * traits: class "P" with members a, b; then an object by trait reference
@@ -461,6 +472,7 @@ main(void)
     ngx_media_amf_test_amf0();
     ngx_media_amf_test_odd();
     ngx_media_amf_test_amf3();
+    ngx_media_amf_test_amf3_types();
     ngx_media_amf_test_merge();
 
     return done_testing();

@@ -379,67 +379,87 @@ ngx_media_flv_test_trip(ngx_media_frame_t *f, unsigned mode, const char *hex)
 }
 
 
-static void
-ngx_media_flv_test_write(void)
+/* What a body of that codec on that track hands out beside the payload. */
+
+static int
+ngx_media_flv_test_frame(ngx_media_frame_t *f, unsigned codec,
+    unsigned flags, unsigned track)
 {
-    size_t             i, j, k;
-    unsigned           bad, all;
+    int  audio, plain;
+
+    static const int32_t  times[] = { 0, 40000, -40000, 2000000 };
+
+    memset(f, 0, sizeof(ngx_media_frame_t));
+
+    f->codec = (uint8_t) codec;
+    f->flags = (uint16_t) flags;
+    f->track = (uint8_t) track;
+    f->data = (u_char *) "\x01\x02\x03";
+    f->size = (flags & NGX_MEDIA_FRAME_EOS) ? 0 : 3;
+
+    audio = ngx_media_codec_is_audio(codec);
+    plain = (flags & (uint16_t) ~NGX_MEDIA_FRAME_KEY) == 0;
+
+    if (audio && (flags & (NGX_MEDIA_FRAME_KEY|NGX_MEDIA_FRAME_DISPOSABLE))) {
+        return 0;
+    }
+
+    if (codec == NGX_MEDIA_CODEC_OTHER_VIDEO
+        || codec == NGX_MEDIA_CODEC_OTHER_AUDIO)
+    {
+        f->aux = audio ? 0xb2 : flags ? 0x12 : 0x22;
+        return plain && track < 2;
+    }
+
+    if (flags & NGX_MEDIA_FRAME_EXTRA) {
+        f->aux = NGX_MEDIA_FLV_PKT_METADATA;
+        return 1;
+    }
+
+    if (codec <= NGX_MEDIA_CODEC_VVC && plain) {
+        f->cts = times[track / 2 % 4];
+    }
+
+    if (track == 1 && codec == NGX_MEDIA_CODEC_AAC
+        && !(flags & NGX_MEDIA_FRAME_EOS))
+    {
+        f->aux = 0xaf;
+    }
+
+    if (track == 1 && codec == NGX_MEDIA_CODEC_MP3 && plain) {
+        f->aux = 0x2f;
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_media_flv_test_trips(void)
+{
+    size_t             i, j;
+    unsigned           bad, all, track;
     ngx_media_frame_t  f;
 
     static const uint8_t   codecs[] = { 1, 2, 3, 4, 5, 6, 31,
                                         32, 33, 34, 35, 36, 37, 63 };
     static const uint16_t  kinds[] = { 0, 1, 2, 8, 0x10, 0x100, 0x101 };
-    static const int32_t   times[] = { 0, 40000, -40000, 8388000, 2000000 };
 
     bad = 0;
     all = 0;
 
     for (i = 0; i < sizeof(codecs); i++) {
         for (j = 0; j < sizeof(kinds) / sizeof(uint16_t); j++) {
-            for (k = 0; k < 15; k++) {
+            for (track = 0; track < NGX_MEDIA_TRACK_SCRIPT; track++) {
 
-                memset(&f, 0, sizeof(f));
-                f.codec = codecs[i];
-                f.flags = kinds[j];
-                f.track = (uint8_t) k;
-                f.data = (u_char *) "\x01\x02\x03";
-                f.size = (f.flags & NGX_MEDIA_FRAME_EOS) ? 0 : 3;
+                if (!ngx_media_flv_test_frame(&f, codecs[i], kinds[j], track))
+                {
+                    continue;
+                }
 
-                if ((k & 1) != (f.codec >= 32)) {
+                if ((track & 1) != ngx_media_codec_is_audio(codecs[i])) {
                     bad += ngx_media_flv_body_write(buf, &f, 0) != -1;
                     continue;
-                }
-
-                if (f.codec == 31 || f.codec == 63) {
-
-                    if (k > 1 || f.flags > 1 || (f.codec == 63 && f.flags)) {
-                        continue;
-                    }
-
-                    f.aux = f.codec == 63 ? 0xb2 : f.flags ? 0x12 : 0x22;
-                }
-
-                if (f.codec >= 32 && (f.flags & 9)) {
-                    continue;
-                }
-
-                if (f.flags & NGX_MEDIA_FRAME_EXTRA) {
-                    f.aux = 4;
-                }
-
-                if (f.codec < 4 && f.flags < 2) {
-                    f.cts = times[k % 5];
-                }
-
-                if (k == 1 && (f.flags == 0 || f.flags == 2)) {
-
-                    if (f.codec == 32) {
-                        f.aux = 0xaf;
-                    }
-
-                    if (f.codec == 33 && f.flags == 0) {
-                        f.aux = 0x2f;
-                    }
                 }
 
                 all++;
@@ -454,6 +474,13 @@ ngx_media_flv_test_write(void)
     }
 
     ok(bad == 0 && all > 400, "%u frames there and back", all);
+}
+
+
+static void
+ngx_media_flv_test_write(void)
+{
+    ngx_media_frame_t  f;
 
     memset(&f, 0, sizeof(f));
     f.data = (u_char *) "\x01";
@@ -504,6 +531,7 @@ main(void)
     ngx_media_flv_test_legacy();
     ngx_media_flv_test_enhanced();
     ngx_media_flv_test_tracks();
+    ngx_media_flv_test_trips();
     ngx_media_flv_test_write();
 
     return done_testing();
