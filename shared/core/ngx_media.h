@@ -104,7 +104,7 @@ typedef struct {
     (s)->conf[(module).ctx_index]
 
 
-/* policy of the core itself: what issue of a source is configurable */
+/* policy of the core itself */
 
 typedef struct {
     ngx_flag_t   gop_cache;
@@ -396,18 +396,21 @@ struct ngx_media_consumer_s {
     uint64_t                         offset;     /* cursor: byte of the log */
     uint64_t                         frame_end;  /* > offset: inside a frame */
     ngx_media_out_t                 *out;        /* goes before the log */
-    ngx_media_out_t                **out_last;
-    size_t                           out_size;
+    uint32_t                         out_size;
 
     uint32_t                         round;
-    uint32_t                         jumps;      /* without progress since */
-    uint64_t                         dropped;    /* frames jumped over */
+    uint32_t                         configs;    /* of the wire, when it left
+                                                  * its place in the log */
+    uint32_t                         dropped;    /* frames jumped over */
+    ngx_msec_t                       since;      /* attached */
 
+    unsigned                         jumps:8;    /* without progress since */
     unsigned                         blocked:1;  /* waits for a write event */
     unsigned                         waiting:1;  /* for a starting point */
     unsigned                         paused:1;
     unsigned                         started:1;
-    unsigned                         started_seen:1;
+    unsigned                         reheads:1;  /* send configs when it starts
+                                                  * again */
 };
 
 

@@ -26,11 +26,13 @@
 #define _NGX_MEDIA_CORE_H_INCLUDED_
 
 
+#include "ngx_media.h"
+
 #include <pthread.h>
 
-#include "ngx_media.h"
 #include "ngx_media_ring.h"
 #include "ngx_media_timeline.h"
+#include "ngx_media_url.h"
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
@@ -46,10 +48,8 @@
 #define NGX_MEDIA_COMMANDS        64
 #define NGX_MEDIA_HEADS           48
 #define NGX_MEDIA_CONFIG_MAX      16384
-#define NGX_MEDIA_TEXT_LEN        1600
+#define NGX_MEDIA_TEXT_LEN        2000
 #define NGX_MEDIA_ID_LEN          8
-
-#define NGX_MEDIA_DEFAULT_VHOST   "__defaultVhost__"
 
 
 /* bytes over the last 30 s, sampled every 10 s */
@@ -64,7 +64,7 @@ typedef struct {
 } ngx_media_rate_t;
 
 
-/* one client connection: 2048 bytes */
+/* one client connection */
 
 struct ngx_media_client_s {
     uint32_t    used;               /* lock */
@@ -436,13 +436,16 @@ struct ngx_media_feed_s {
     int64_t              due;           /* us; not before (send_latency) */
     ngx_msec_t           ended;         /* when republish_wait was over */
     ngx_event_t          timer;         /* republish_wait, idle_timeout */
-    unsigned             is_dirty:1;
+    unsigned             is_dirty:1;    /* in a list of the pump */
+    unsigned             again:1;       /* marked since the pass began */
     unsigned             end_seen:1;    /* END was told for this epoch */
 };
 
-/* the feed of a source, made when it is not there; NULL: no memory */
+/*
+ * The feed of a source, made when it is not there, under the lock.  It goes by
+ * itself when it has had no consumer for a while.  NULL: no memory.
+ */
 ngx_media_feed_t *ngx_media_feed_get(ngx_media_source_t *src);
-void ngx_media_feed_put(ngx_media_feed_t *feed);
 /* something changed: the pump looks at it soon */
 void ngx_media_feed_dirty(uint32_t index);
 void ngx_media_feed_mark(ngx_media_feed_t *feed);
@@ -465,8 +468,6 @@ void ngx_media_wire_pull(ngx_media_wire_t *w);
 ngx_uint_t ngx_media_wire_serve(ngx_media_wire_t *w, int64_t until);
 void ngx_media_wire_event(ngx_media_wire_t *w, ngx_uint_t event);
 ngx_media_feed_t *ngx_media_wire_feed(ngx_media_wire_t *w);
-ngx_uint_t ngx_media_wire_pending(ngx_media_wire_t *w);
-ngx_media_wire_t *ngx_media_wire_next(ngx_media_feed_t *feed, ngx_queue_t *q);
 /* consumers whose idle_timeout passed; returns ms until the next one */
 ngx_msec_t ngx_media_wire_idle(ngx_media_wire_t *w, ngx_msec_t since,
     ngx_msec_t timeout);
@@ -474,6 +475,11 @@ uint32_t ngx_media_consumer_lag(ngx_media_consumer_t *c);
 
 
 /* --- publishers (ngx_media_publish.c) ----------------------------------- */
+
+/* a player names a source that nobody published yet: its policy until then */
+void ngx_media_source_set_policy(ngx_media_source_t *src,
+    ngx_media_core_conf_t *conf);
+void ngx_media_publish_received(ngx_media_session_t *s, size_t bytes);
 
 void ngx_media_publishers_tick(void);
 void ngx_media_publishers_shrink(void);
@@ -489,6 +495,9 @@ ngx_uint_t ngx_media_sessions_count(void);
 ngx_media_session_t *ngx_media_session_by_client(uint32_t idx,
     uint32_t generation);
 void ngx_media_session_close(ngx_media_session_t *s, ngx_uint_t reason);
+/* NGX_DECLINED and s->reason where one of the names is not acceptable */
+ngx_int_t ngx_media_session_check(ngx_media_session_t *s, ngx_uint_t which,
+    ngx_media_name_kind_e kind);
 /* Under the lock: takes an entry out of the table. */
 void ngx_media_client_free(ngx_media_client_t *client);
 void ngx_media_client_rebuild(void);

@@ -165,7 +165,7 @@ ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
 
     memset(&desc, 0, sizeof(ngx_media_desc_t));
 
-    if (f->flags & (NGX_MEDIA_FRAME_KEY|NGX_MEDIA_FRAME_SYNC)) {
+    if (f->flags & NGX_MEDIA_FRAME_SYNC) {
         __atomic_store_n(&ring->key, f->seq, __ATOMIC_RELEASE);
     }
 

@@ -1,0 +1,697 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * The arena: one memfd, made once in the master and mapped by every worker of
+ * every generation, and by a new binary after USR2, which finds it among the
+ * descriptors it inherited.
+ *
+ *   header (ngx_media_arena_t) | chunk list | sources | clients | chunks
+ *
+ * Pages are taken when they are used.  All that several processes write is
+ * under one robust mutex; when its holder died, the lists are rebuilt from
+ * the rings' chunk tables and the entries' used marks, never trusted.
+ */
+
+
+#include "ngx_media_core.h"
+
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/eventfd.h>
+
+
+#ifndef MFD_ALLOW_SEALING
+#define MFD_ALLOW_SEALING  0x0002U
+#endif
+
+#define NGX_MEDIA_MEMFD         "ngx_media"
+#define NGX_MEDIA_PAGE          4096
+#define NGX_MEDIA_CLIENTS_CHUNK 16      /* clients per chunk of the zone */
+
+#define ngx_media_page_align(n)                                               \
+    (((n) + NGX_MEDIA_PAGE - 1) & ~((uint64_t) NGX_MEDIA_PAGE - 1))
+
+
+static ngx_int_t ngx_media_arena_create(ngx_cycle_t *cycle, size_t zone);
+static ngx_int_t ngx_media_arena_inherit(ngx_cycle_t *cycle);
+static ngx_int_t ngx_media_arena_adopt(ngx_cycle_t *cycle, int fd);
+static void ngx_media_arena_layout(ngx_media_arena_t *a, size_t zone);
+static ngx_int_t ngx_media_arena_wakes(ngx_cycle_t *cycle,
+    ngx_media_arena_t *a);
+static ngx_int_t ngx_media_arena_mutex(pthread_mutex_t *mutex);
+static void ngx_media_arena_rebuild(void);
+static void ngx_media_arena_mark(u_char *used, uint32_t *table, ngx_uint_t n);
+
+
+/* one per process, mapped by the master and inherited by fork */
+
+static ngx_media_arena_t  *ngx_media_arena_ptr;
+static int                 ngx_media_arena_fd = -1;
+
+
+ngx_int_t
+ngx_media_arena_open(ngx_cycle_t *cycle, size_t zone)
+{
+    ngx_int_t  rc;
+
+    if (ngx_media_arena_ptr) {
+
+        if (ngx_media_arena_ptr->zone != zone) {
+            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                          "media zone keeps its size of %uL bytes until "
+                          "nginx is restarted, the new size %uz is ignored",
+                          ngx_media_arena_ptr->zone, zone);
+        }
+
+        return NGX_OK;
+    }
+
+    rc = ngx_media_arena_inherit(cycle);
+
+    if (rc == NGX_OK && ngx_media_arena_ptr->zone != zone) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "media zone keeps the size of the old binary, %uL "
+                      "bytes", ngx_media_arena_ptr->zone);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_media_arena_create(cycle, zone);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_media_arena_create(ngx_cycle_t *cycle, size_t zone)
+{
+    int                 fd;
+    ngx_uint_t          i;
+    ngx_media_arena_t  *a, sizes;
+
+    ngx_memzero(&sizes, sizeof(ngx_media_arena_t));
+    ngx_media_arena_layout(&sizes, zone);
+
+    /* no CLOEXEC: a new binary inherits it */
+
+    fd = memfd_create(NGX_MEDIA_MEMFD, 0);
+
+    if (fd == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "memfd_create() of the media zone failed");
+        return NGX_ERROR;
+    }
+
+    if (ftruncate(fd, sizes.size) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "ftruncate() of the media zone to %uL failed",
+                      sizes.size);
+        goto failed;
+    }
+
+    a = mmap(NULL, sizes.size, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (a == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "mmap() of the media zone, %uL bytes, failed",
+                      sizes.size);
+        goto failed;
+    }
+
+    ngx_media_arena_layout(a, zone);
+
+    ngx_media_random_id(a->service_id, NGX_MEDIA_ID_LEN);
+    ngx_memcpy(a->server_id, "vid-", 4);
+    ngx_media_random_id(a->server_id + 4, 7);
+    a->started = ngx_media_epoch_ms();
+
+    if (ngx_media_arena_mutex(&a->mutex) != NGX_OK
+        || ngx_media_arena_wakes(cycle, a) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "could not initialize the media zone");
+        munmap(a, sizes.size);
+        goto failed;
+    }
+
+    for (i = 0; i < NGX_MEDIA_SLOTS; i++) {
+        if (ngx_media_arena_mutex(&a->slots[i].mutex) != NGX_OK) {
+            munmap(a, sizes.size);
+            goto failed;
+        }
+    }
+
+    a->magic = NGX_MEDIA_MAGIC;
+
+    ngx_media_arena_ptr = a;
+    ngx_media_arena_fd = fd;
+
+    return NGX_OK;
+
+failed:
+
+    (void) close(fd);
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_media_arena_layout(ngx_media_arena_t *a, size_t zone)
+{
+    uint64_t  off;
+
+    a->layout = NGX_MEDIA_LAYOUT;
+    a->header_size = sizeof(ngx_media_arena_t);
+    a->zone = zone;
+    a->nchunks = (uint32_t) (zone >> NGX_MEDIA_CHUNK_SHIFT);
+    a->nsources = ngx_min(a->nchunks, NGX_MEDIA_MAX_SOURCES);
+    a->nclients = a->nchunks * NGX_MEDIA_CLIENTS_CHUNK;
+
+    off = ngx_media_page_align(sizeof(ngx_media_arena_t));
+    a->off_next = off;
+
+    off = ngx_media_page_align(off + a->nchunks * sizeof(uint32_t));
+    a->off_sources = off;
+
+    off = ngx_media_page_align(off + (uint64_t) a->nsources
+                                     * sizeof(ngx_media_source_t));
+    a->off_clients = off;
+
+    off += (uint64_t) a->nclients * sizeof(ngx_media_client_t);
+    off = (off + NGX_MEDIA_CHUNK_SIZE - 1)
+          & ~((uint64_t) NGX_MEDIA_CHUNK_SIZE - 1);
+    a->off_chunks = off;
+
+    a->size = off + ((uint64_t) a->nchunks << NGX_MEDIA_CHUNK_SHIFT);
+    a->free_chunks = a->nchunks;
+}
+
+
+/* eventfds for all slots there will ever be, before the first fork */
+
+static ngx_int_t
+ngx_media_arena_wakes(ngx_cycle_t *cycle, ngx_media_arena_t *a)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MEDIA_SLOTS; i++) {
+
+        a->wake_fd[i] = eventfd(0, EFD_NONBLOCK);
+
+        if (a->wake_fd[i] == -1) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                          "eventfd() failed");
+
+            while (i--) {
+                (void) close(a->wake_fd[i]);
+            }
+
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_media_arena_mutex(pthread_mutex_t *mutex)
+{
+    int                  rc;
+    pthread_mutexattr_t  attr;
+
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return NGX_ERROR;
+    }
+
+    rc = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+
+    if (rc == 0) {
+        rc = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    }
+
+    if (rc == 0) {
+        rc = pthread_mutex_init(mutex, &attr);
+    }
+
+    (void) pthread_mutexattr_destroy(&attr);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * A new binary started by USR2: the memfd of the old one is among our
+ * descriptors.  NGX_DECLINED where there is none that fits.
+ */
+
+static ngx_int_t
+ngx_media_arena_inherit(ngx_cycle_t *cycle)
+{
+    int             fd;
+    DIR            *dir;
+    u_char          path[64], link[64];
+    ssize_t         n;
+    ngx_int_t       rc;
+    struct dirent  *de;
+
+    if (getenv(NGINX_VAR) == NULL) {
+        return NGX_DECLINED;
+    }
+
+    dir = opendir("/proc/self/fd");
+
+    if (dir == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = NGX_DECLINED;
+
+    while (rc == NGX_DECLINED && (de = readdir(dir)) != NULL) {
+
+        fd = ngx_atoi((u_char *) de->d_name, ngx_strlen(de->d_name));
+
+        if (fd == NGX_ERROR) {
+            continue;
+        }
+
+        ngx_sprintf(path, "/proc/self/fd/%d%Z", fd);
+        n = readlink((char *) path, (char *) link, sizeof(link) - 1);
+
+        if (n <= 0) {
+            continue;
+        }
+
+        link[n] = '\0';
+
+        if (ngx_strncmp(link, "/memfd:" NGX_MEDIA_MEMFD " ",
+                        sizeof("/memfd:" NGX_MEDIA_MEMFD " ") - 1)
+            == 0)
+        {
+            rc = ngx_media_arena_adopt(cycle, fd);
+        }
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_media_arena_adopt(ngx_cycle_t *cycle, int fd)
+{
+    pid_t               parent;
+    ngx_uint_t          i;
+    struct stat         st;
+    ngx_media_arena_t  *a;
+
+    if (fstat(fd, &st) == -1
+        || st.st_size < (off_t) sizeof(ngx_media_arena_t))
+    {
+        return NGX_DECLINED;
+    }
+
+    a = mmap(NULL, st.st_size, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (a == MAP_FAILED) {
+        return NGX_DECLINED;
+    }
+
+    if (a->magic != NGX_MEDIA_MAGIC || a->layout != NGX_MEDIA_LAYOUT
+        || a->header_size != sizeof(ngx_media_arena_t)
+        || a->size != (uint64_t) st.st_size)
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "media zone of the old binary has another layout, "
+                      "streams begin anew");
+        munmap(a, st.st_size);
+        return NGX_DECLINED;
+    }
+
+    parent = getppid();
+
+    for (i = 0; i < NGX_MEDIA_MASTERS; i++) {
+        if (a->master[i] == parent) {
+            break;
+        }
+    }
+
+    if (i == NGX_MEDIA_MASTERS) {
+        munmap(a, st.st_size);
+        return NGX_DECLINED;
+    }
+
+    ngx_media_arena_ptr = a;
+    ngx_media_arena_fd = fd;
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "media zone of the old binary goes on, %uD sources",
+                  a->sources);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_media_arena_enter(ngx_cycle_t *cycle)
+{
+    pid_t               master;
+    ngx_uint_t          i;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+    master = (ngx_process == NGX_PROCESS_SINGLE) ? ngx_pid : getppid();
+
+    ngx_media_lock();
+
+    for (i = 0; i < NGX_MEDIA_MASTERS; i++) {
+        if (a->master[i] == master) {
+            break;
+        }
+    }
+
+    if (i == NGX_MEDIA_MASTERS) {
+        a->master[a->masters++ % NGX_MEDIA_MASTERS] = master;
+    }
+
+    ngx_media_unlock();
+
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        return;
+    }
+
+    /* children of a worker shall not inherit what is ours */
+
+    if (ngx_media_arena_fd != -1) {
+        (void) close(ngx_media_arena_fd);
+        ngx_media_arena_fd = -1;
+    }
+
+    for (i = 0; i < NGX_MEDIA_SLOTS; i++) {
+        if (fcntl(a->wake_fd[i], F_SETFD, FD_CLOEXEC) == -1) {
+            ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                          "fcntl(FD_CLOEXEC) of a wake descriptor failed");
+        }
+    }
+}
+
+
+ngx_media_arena_t *
+ngx_media_arena(void)
+{
+    return ngx_media_arena_ptr;
+}
+
+
+void
+ngx_media_lock(void)
+{
+    int                 rc;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+    rc = pthread_mutex_lock(&a->mutex);
+
+    if (rc == EOWNERDEAD) {
+        (void) pthread_mutex_consistent(&a->mutex);
+
+        a->recoveries++;
+        ngx_media_arena_rebuild();
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "media zone was rebuilt, a worker died inside it");
+        return;
+    }
+
+    if (rc != 0) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, rc,
+                      "lock of the media zone failed");
+    }
+}
+
+
+void
+ngx_media_unlock(void)
+{
+    int  rc;
+
+    rc = pthread_mutex_unlock(&ngx_media_arena_ptr->mutex);
+
+    if (rc != 0) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, rc,
+                      "unlock of the media zone failed");
+    }
+}
+
+
+/*
+ * The holder of the mutex died somewhere.  Chunks belong to whoever has them
+ * in a table, entries are in use when they say so; everything else is free.
+ */
+
+static void
+ngx_media_arena_rebuild(void)
+{
+    u_char              *used;
+    uint32_t             i, *next;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena_ptr;
+
+    used = ngx_calloc(a->nchunks + 1, ngx_cycle->log);
+
+    if (used == NULL) {
+        return;
+    }
+
+    for (i = 0; i < a->fresh_source; i++) {
+        src = ngx_media_source_at(i);
+
+        if (!src->used) {
+            continue;
+        }
+
+        ngx_media_arena_mark(used, src->ring.data, NGX_MEDIA_RING_DATA);
+        ngx_media_arena_mark(used, src->ring.index, NGX_MEDIA_RING_INDEX);
+        ngx_media_arena_mark(used, &src->heads.chunk, 1);
+    }
+
+    next = (uint32_t *) ((u_char *) a + a->off_next);
+
+    a->free_chunk = 0;
+    a->free_chunks = 0;
+    a->fresh_chunk = a->nchunks;
+
+    for (i = a->nchunks; i > 0; i--) {
+
+        if (used[i]) {
+            continue;
+        }
+
+        next[i - 1] = a->free_chunk;
+        a->free_chunk = i;
+        a->free_chunks++;
+    }
+
+    ngx_free(used);
+
+    ngx_media_source_rebuild();
+    ngx_media_client_rebuild();
+}
+
+
+static void
+ngx_media_arena_mark(u_char *used, uint32_t *table, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (table[i] == 0) {
+            continue;
+        }
+
+        /* out of range or owned twice: not believed */
+
+        if (table[i] > ngx_media_arena_ptr->nchunks || used[table[i]]) {
+            table[i] = 0;
+            continue;
+        }
+
+        used[table[i]] = 1;
+    }
+}
+
+
+int
+ngx_media_chunk_get(void *ctx, uint32_t *entry)
+{
+    int                 rc;
+    uint32_t            n, *next;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+    next = (uint32_t *) ((u_char *) a + a->off_next);
+    rc = NGX_MEDIA_OK;
+
+    ngx_media_lock();
+
+    if (a->free_chunk) {
+        n = a->free_chunk;
+        a->free_chunk = next[n - 1];
+
+    } else if (a->fresh_chunk < a->nchunks) {
+        n = ++a->fresh_chunk;
+
+    } else {
+        n = 0;
+        rc = NGX_MEDIA_DECLINED;
+    }
+
+    if (n) {
+        a->free_chunks--;
+        __atomic_store_n(entry, n, __ATOMIC_RELEASE);
+    }
+
+    ngx_media_unlock();
+
+    return rc;
+}
+
+
+void
+ngx_media_chunk_put(void *ctx, uint32_t *entry)
+{
+    uint32_t            n, *next;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+    next = (uint32_t *) ((u_char *) a + a->off_next);
+
+    ngx_media_lock();
+
+    n = *entry;
+
+    if (n) {
+        __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+        next[n - 1] = a->free_chunk;
+        a->free_chunk = n;
+        a->free_chunks++;
+    }
+
+    ngx_media_unlock();
+}
+
+
+u_char *
+ngx_media_chunk_addr(uint32_t entry)
+{
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+
+    if (entry == 0 || entry > a->nchunks) {
+        return NULL;
+    }
+
+    return (u_char *) a + a->off_chunks
+           + ((uint64_t) (entry - 1) << NGX_MEDIA_CHUNK_SHIFT);
+}
+
+
+ngx_media_chunks_t
+ngx_media_arena_chunks(void)
+{
+    ngx_media_chunks_t  chunks;
+
+    chunks.base = (u_char *) ngx_media_arena_ptr
+                  + ngx_media_arena_ptr->off_chunks;
+    chunks.nchunks = ngx_media_arena_ptr->nchunks;
+
+    return chunks;
+}
+
+
+uint32_t
+ngx_media_chunks_free(void)
+{
+    return __atomic_load_n(&ngx_media_arena_ptr->free_chunks,
+                           __ATOMIC_RELAXED);
+}
+
+
+ngx_media_source_t *
+ngx_media_source_at(uint32_t idx)
+{
+    return (ngx_media_source_t *) ((u_char *) ngx_media_arena_ptr
+                                   + ngx_media_arena_ptr->off_sources) + idx;
+}
+
+
+uint32_t
+ngx_media_source_index(ngx_media_source_t *src)
+{
+    return (uint32_t) (src - ngx_media_source_at(0));
+}
+
+
+ngx_media_client_t *
+ngx_media_client_at(uint32_t idx)
+{
+    return (ngx_media_client_t *) ((u_char *) ngx_media_arena_ptr
+                                   + ngx_media_arena_ptr->off_clients) + idx;
+}
+
+
+uint32_t
+ngx_media_client_index(ngx_media_client_t *client)
+{
+    return (uint32_t) (client - ngx_media_client_at(0));
+}
+
+
+void
+ngx_media_random_id(u_char *p, size_t n)
+{
+    u_char               r[16];
+    ngx_uint_t           i;
+    static const u_char  chars[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    /* the master's random() is never seeded */
+
+    if (getrandom(r, sizeof(r), GRND_NONBLOCK) != (ssize_t) sizeof(r)) {
+        for (i = 0; i < sizeof(r); i++) {
+            r[i] = (u_char) ngx_random();
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        p[i] = chars[r[i % sizeof(r)] % 36];
+    }
+}
+
+
+int64_t
+ngx_media_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+int64_t
+ngx_media_epoch_ms(void)
+{
+    struct timeval  tv;
+
+    ngx_gettimeofday(&tv);
+
+    return (int64_t) tv.tv_sec * 1000 + tv.tv_usec / 1000;
+}

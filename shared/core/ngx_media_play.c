@@ -1,0 +1,149 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * What a player may do with its consumer while it is attached: stop, pause,
+ * change to another wire.
+ */
+
+
+#include "ngx_media_wire.h"
+
+
+void
+ngx_media_play_stop(ngx_media_consumer_t *c)
+{
+    ngx_media_session_t  *s;
+
+    s = c->session;
+
+    ngx_media_wire_detach(c);
+    ngx_media_consumer_clear(c);
+
+    if (s && s->consumer == c) {
+
+        if (s->client) {
+            s->client->dropped = c->dropped;
+            s->client->lag = 0;
+        }
+
+        s->consumer = NULL;
+    }
+
+    c->waiting = 0;
+    c->started = 0;
+    c->blocked = 0;
+}
+
+
+void
+ngx_media_play_pause(ngx_media_consumer_t *c, ngx_flag_t pause)
+{
+    if (c->wire == NULL || c->paused == (unsigned) (pause != 0)) {
+        return;
+    }
+
+    if (pause) {
+
+        if (ngx_media_consumer_save_rest(c) != NGX_OK) {
+            return;
+        }
+
+        ngx_media_consumer_leave(c);
+
+        c->paused = 1;
+        c->waiting = 1;
+        return;
+    }
+
+    c->paused = 0;
+    c->reheads = c->started;
+    c->since = ngx_current_msec;
+
+    /* the newest keyframe, but never one that was sent before */
+
+    if (c->offset > c->wire->head) {
+        c->offset = c->wire->head;
+    }
+
+    ngx_media_feed_mark(c->wire->feed);
+}
+
+
+ngx_int_t
+ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
+    const ngx_media_wire_params_t *params)
+{
+    uint64_t            seq;
+    ngx_uint_t          subset, was;
+    ngx_media_feed_t   *feed;
+    ngx_media_wire_t   *w, *old;
+    ngx_media_entry_t  *e;
+
+    old = c->wire;
+
+    if (old == NULL) {
+        return NGX_ERROR;
+    }
+
+    feed = old->feed;
+    w = ngx_media_wire_get(feed, muxer, params);
+
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (w == old) {
+        return NGX_OK;
+    }
+
+    if (ngx_media_consumer_save_rest(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the frame that would come next */
+
+    was = (c->segment != NULL);
+    seq = old->seq;
+
+    if (was && c->offset < old->head) {
+        e = ngx_media_wire_entry_at(old, c->offset);
+        seq = e ? e->seq : seq;
+    }
+
+    subset = (params->tracks & ~old->params.tracks) == 0;
+
+    ngx_media_wire_detach(c);
+
+    /* a wire that nobody used begins where this consumer is */
+
+    ngx_media_wire_attach(w, c);
+    ngx_media_wire_pull(w);
+
+    c->reheads = c->started;
+
+    if (was && subset) {
+        ngx_media_wire_enter_at(w, c, seq);
+
+    } else if (was) {
+
+        /* tracks came back: from their next keyframe on */
+
+        c->offset = w->head;
+    }
+
+    ngx_media_feed_mark(feed);
+
+    return NGX_OK;
+}
+
+
+uint32_t
+ngx_media_play_tracks(ngx_media_consumer_t *c)
+{
+    if (c->wire == NULL) {
+        return 0;
+    }
+
+    return c->wire->feed->source->tracks;
+}

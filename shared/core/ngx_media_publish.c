@@ -1,0 +1,949 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Publishers: from the first word of an encoder to frames in the ring.
+ *
+ *   none --publish--> waiting --> active --unpublish--> none
+ *                        |
+ *                        +--> declined (busy, full), error
+ *
+ *   waiting  the arena is full and owners were asked to shrink, or another
+ *            publisher is being replaced; tried again every 10 ms
+ *   active   owns the ring's writer half; a timer that is not cancelable
+ *            watches for silence and keeps a reloading worker alive
+ *
+ * Timestamps are mended here, once for all players (ngx_media_timeline.h).
+ */
+
+
+#include "ngx_media_core.h"
+#include "ngx_media_mix.h"
+#include "ngx_media_amf.h"
+
+
+#define NGX_MEDIA_RETRY          10      /* ms */
+#define NGX_MEDIA_FULL_WAIT      500     /* ms */
+#define NGX_MEDIA_REPLACE_WAIT   3000    /* ms */
+#define NGX_MEDIA_CHUNKS_MIN     4
+#define NGX_MEDIA_SYNC_AUDIO     1000000 /* us between audio start points */
+#define NGX_MEDIA_FPS_WINDOW     2000000 /* us */
+
+
+struct ngx_media_publisher_s {
+    ngx_media_session_t      *session;
+    ngx_media_source_t       *source;
+    ngx_media_ring_writer_t   writer;
+    ngx_media_timeline_t      timeline;
+    ngx_media_mix_t          *mix;           /* mix_correct */
+    ngx_queue_t               queue;         /* worker: all publishers */
+    ngx_event_t               timer;         /* retry, then silence */
+    ngx_connection_t          dummy;
+    ngx_msec_t                deadline;      /* of waiting */
+    ngx_msec_t                heard;         /* last frame */
+    int64_t                   sync_dts;      /* us; last audio start point */
+    int64_t                   shrink_msec;
+    uint32_t                  skip;          /* tracks that wait for a key */
+    uint32_t                  begun;         /* tracks that had a frame */
+    uint8_t                   main;          /* track of start points */
+    unsigned                  active:1;
+    unsigned                  first:1;       /* a frame came */
+    unsigned                  dirty:1;       /* not yet told to consumers */
+    unsigned                  video:1;
+    unsigned                  asked:1;       /* owner was told to leave */
+};
+
+
+static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
+static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
+static void ngx_media_publish_start(ngx_media_publisher_t *p,
+    ngx_media_source_t *src);
+static void ngx_media_publish_policy(ngx_media_source_t *src,
+    ngx_media_core_conf_t *conf);
+static void ngx_media_publish_retry(ngx_event_t *ev);
+static void ngx_media_publish_silence(ngx_event_t *ev);
+static void ngx_media_publish_free(ngx_media_publisher_t *p);
+static ngx_int_t ngx_media_publish_write(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static ngx_int_t ngx_media_publish_head(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static void ngx_media_publish_atc(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static void ngx_media_publish_sync(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static ngx_int_t ngx_media_publish_append(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static void ngx_media_publish_stat(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static void ngx_media_publish_ask_shrink(ngx_media_publisher_t *p);
+static ngx_int_t ngx_media_publish_mixed(void *ctx, ngx_media_frame_t *f);
+
+
+static ngx_queue_t  ngx_media_publishers;
+
+
+static void
+ngx_media_publish_list(ngx_media_publisher_t *p)
+{
+    if (ngx_media_publishers.next == NULL) {
+        ngx_queue_init(&ngx_media_publishers);
+    }
+
+    ngx_queue_insert_tail(&ngx_media_publishers, &p->queue);
+}
+
+
+ngx_int_t
+ngx_media_publish(ngx_media_session_t *s)
+{
+    ngx_int_t               rc;
+    ngx_media_publisher_t  *p;
+
+    if (s->publisher) {
+        return NGX_ERROR;
+    }
+
+    s->reason = NGX_MEDIA_REASON_NONE;
+
+    if (ngx_media_session_check(s, NGX_MEDIA_TEXT_STREAM,
+                                NGX_MEDIA_NAME_PUBLISH)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_calloc(sizeof(ngx_media_publisher_t), s->connection->log);
+
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    p->session = s;
+    p->dummy.fd = (ngx_socket_t) -1;
+    p->timer.data = &p->dummy;
+    p->timer.log = s->connection->log;
+    p->main = NGX_MEDIA_TRACK_VIDEO;
+
+    ngx_media_publish_list(p);
+    s->publisher = p;
+
+    rc = ngx_media_publish_try(p);
+
+    if (rc == NGX_AGAIN) {
+        p->timer.handler = ngx_media_publish_retry;
+        ngx_add_timer(&p->timer, NGX_MEDIA_RETRY);
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_media_publish_free(p);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_media_publish_retry(ngx_event_t *ev)
+{
+    ngx_int_t               rc;
+    ngx_media_session_t    *s;
+    ngx_media_publisher_t  *p;
+
+    p = (ngx_media_publisher_t *) ((u_char *) ev
+                                   - offsetof(ngx_media_publisher_t, timer));
+    s = p->session;
+
+    rc = ngx_media_publish_try(p);
+
+    if (rc == NGX_AGAIN) {
+        ngx_add_timer(ev, NGX_MEDIA_RETRY);
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_media_publish_free(p);
+    }
+
+    s->ops->published(s, rc);
+}
+
+
+static ngx_int_t
+ngx_media_publish_try(ngx_media_publisher_t *p)
+{
+    ngx_int_t             rc;
+    ngx_msec_t            wait;
+    ngx_media_session_t  *s;
+
+    s = p->session;
+    rc = ngx_media_publish_claim(p);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    wait = (s->reason == NGX_MEDIA_REASON_BUSY) ? NGX_MEDIA_REPLACE_WAIT
+                                                : NGX_MEDIA_FULL_WAIT;
+
+    if (p->deadline == 0) {
+        p->deadline = ngx_current_msec + wait;
+    }
+
+    if ((ngx_msec_int_t) (p->deadline - ngx_current_msec) > 0) {
+        return NGX_AGAIN;
+    }
+
+    if (s->reason == NGX_MEDIA_REASON_FULL) {
+        ngx_log_error(NGX_LOG_WARN, s->connection->log, 0,
+                      "media zone is full, publish is refused: %uD of %uD "
+                      "chunks are free, %uD sources; give \"zone\" in media{} "
+                      "a larger size", ngx_media_chunks_free(),
+                      ngx_media_arena()->nchunks, ngx_media_arena()->sources);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* NGX_OK: active; NGX_AGAIN, NGX_DECLINED: s->reason */
+
+static ngx_int_t
+ngx_media_publish_claim(ngx_media_publisher_t *p)
+{
+    int32_t                 pid;
+    uint32_t                slot;
+    ngx_str_t               vhost, app, stream;
+    ngx_media_source_t     *src;
+    ngx_media_command_t     cmd;
+    ngx_media_session_t    *s;
+    ngx_media_core_conf_t  *conf;
+
+    s = p->session;
+    conf = ngx_media_core_conf(s);
+
+    if (ngx_media_chunks_free() < NGX_MEDIA_CHUNKS_MIN) {
+        s->reason = NGX_MEDIA_REASON_FULL;
+        ngx_media_publish_ask_shrink(p);
+        return NGX_AGAIN;
+    }
+
+    vhost = ngx_media_session_text(s, NGX_MEDIA_TEXT_VHOST);
+    app = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+    stream = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
+
+    ngx_media_lock();
+
+    src = ngx_media_source_get(&vhost, &app, &stream);
+
+    if (src == NULL) {
+        ngx_media_unlock();
+        s->reason = NGX_MEDIA_REASON_FULL;
+        return NGX_AGAIN;
+    }
+
+    if (!(src->epoch & 1)) {
+        ngx_media_publish_start(p, src);
+        ngx_media_unlock();
+        ngx_media_slot_notify(src);
+        return NGX_OK;
+    }
+
+    slot = src->pub_slot;
+    pid = src->pub_pid;
+    cmd.type = NGX_MEDIA_CMD_CLOSE;
+    cmd.a = src->pub_client;
+    cmd.b = src->pub_generation;
+    cmd.c = NGX_MEDIA_REASON_REPLACED;
+
+    ngx_media_unlock();
+
+    s->reason = NGX_MEDIA_REASON_BUSY;
+
+    if (!ngx_media_slot_alive(slot, pid)) {
+
+        /* its worker died: what it left was taken away just now */
+
+        return ngx_media_publish_claim(p);
+    }
+
+    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REJECT) {
+        return NGX_DECLINED;
+    }
+
+    if (!p->asked) {
+        p->asked = 1;
+        (void) ngx_media_slot_command(slot, &cmd);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* under the lock */
+
+static void
+ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
+{
+    int                       mode;
+    int64_t                   base, now;
+    ngx_uint_t                i;
+    ngx_media_client_t       *client;
+    ngx_media_core_conf_t    *conf;
+    ngx_media_ring_writer_t  *w;
+
+    conf = ngx_media_core_conf(p->session);
+    client = p->session->client;
+    now = ngx_media_now();
+
+    src->pub_slot = ngx_media_slot();
+    src->pub_pid = ngx_pid;
+    src->pub_client = ngx_media_client_index(client);
+    src->pub_generation = client->generation;
+    src->pub_msec = ngx_media_msec();
+    src->used_msec = src->pub_msec;
+
+    ngx_media_publish_policy(src, conf);
+
+    client->source = ngx_media_source_index(src);
+    client->publish = 1;
+
+    w = &p->writer;
+    w->ring = &src->ring;
+    w->chunks = ngx_media_arena_chunks();
+    w->max = ngx_max(16, w->chunks.nchunks / 4);
+    w->history = (int64_t) conf->queue_length * 1000;
+    w->get = ngx_media_chunk_get;
+    w->put = ngx_media_chunk_put;
+    w->ctx = NULL;
+
+    ngx_media_ring_attach(w);
+    ngx_media_heads_repair(src);
+
+    /* what another publisher left is no place to start any more */
+
+    src->ring.key = NGX_MEDIA_SEQ_NONE;
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+        src->track[i].present = 0;
+    }
+
+    src->tracks = 0;
+
+    mode = (int) conf->time_jitter;
+
+    if (conf->atc == NGX_MEDIA_ATC_ON) {
+        mode = NGX_MEDIA_TIMELINE_OFF;
+    }
+
+    base = 0;
+
+    if (src->publishes && src->last_time) {
+        base = src->last_dts + (now - src->last_time);
+    }
+
+    ngx_media_timeline_start(&p->timeline, mode, base);
+
+    src->publishes++;
+
+    p->source = src;
+    p->active = 1;
+    p->heard = ngx_current_msec;
+
+    __atomic_store_n(&src->epoch, src->epoch + 1, __ATOMIC_SEQ_CST);
+
+    if (p->timer.timer_set) {
+        ngx_del_timer(&p->timer);
+    }
+
+    p->timer.handler = ngx_media_publish_silence;
+    ngx_add_timer(&p->timer, conf->publish_first);
+}
+
+
+static void
+ngx_media_publish_policy(ngx_media_source_t *src, ngx_media_core_conf_t *conf)
+{
+    src->policy.gop_cache = (uint32_t) conf->gop_cache;
+    src->policy.queue_length = (uint32_t) conf->queue_length;
+    src->policy.send_latency = (uint32_t) conf->send_latency;
+    src->policy.republish_wait = (uint32_t) conf->republish_wait;
+    src->policy.idle_timeout = (uint32_t) conf->idle_timeout;
+}
+
+
+void
+ngx_media_source_set_policy(ngx_media_source_t *src,
+    ngx_media_core_conf_t *conf)
+{
+    if (src->publishes == 0) {
+        ngx_media_publish_policy(src, conf);
+    }
+}
+
+
+/* no frame for too long; not rearmed with each frame, it looks by itself */
+
+static void
+ngx_media_publish_silence(ngx_event_t *ev)
+{
+    ngx_msec_t              limit;
+    ngx_msec_int_t          left;
+    ngx_media_session_t    *s;
+    ngx_media_publisher_t  *p;
+    ngx_media_core_conf_t  *conf;
+
+    p = (ngx_media_publisher_t *) ((u_char *) ev
+                                   - offsetof(ngx_media_publisher_t, timer));
+    s = p->session;
+    conf = ngx_media_core_conf(s);
+
+    limit = p->first ? conf->publish_idle : conf->publish_first;
+    left = (ngx_msec_int_t) (p->heard + limit - ngx_current_msec);
+
+    if (left > 0) {
+        ngx_add_timer(ev, (ngx_msec_t) left);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "publisher was silent for %M ms", limit);
+
+    ngx_add_timer(ev, limit);
+
+    ngx_media_session_close(s, NGX_MEDIA_REASON_TIMEOUT);
+}
+
+
+void
+ngx_media_unpublish(ngx_media_session_t *s)
+{
+    ngx_media_source_t     *src;
+    ngx_media_publisher_t  *p;
+
+    p = s->publisher;
+
+    if (p == NULL) {
+        return;
+    }
+
+    if (!p->active) {
+        ngx_media_publish_free(p);
+        return;
+    }
+
+    if (p->mix) {
+        (void) ngx_media_mix_flush(p->mix, ngx_media_publish_mixed, p);
+    }
+
+    src = p->source;
+
+    ngx_media_lock();
+
+    if ((src->epoch & 1)
+        && src->pub_client == ngx_media_client_index(s->client)
+        && src->pub_generation == s->client->generation)
+    {
+        ngx_media_source_leave(src);
+    }
+
+    s->client->publish = 0;
+
+    ngx_media_unlock();
+
+    ngx_media_slot_notify(src);
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "unpublished \"%*s/%*s\", %uL frames, %uL dropped, "
+                  "%uD timestamp jumps, %uD fixes",
+                  (size_t) src->app_len, src->app,
+                  (size_t) src->stream_len, src->stream, src->frames,
+                  src->dropped, p->timeline.jumps, p->timeline.fixes);
+
+    ngx_media_publish_free(p);
+}
+
+
+static void
+ngx_media_publish_free(ngx_media_publisher_t *p)
+{
+    if (p->timer.timer_set) {
+        ngx_del_timer(&p->timer);
+    }
+
+    if (p->mix) {
+        ngx_media_mix_free(p->mix);
+    }
+
+    ngx_queue_remove(&p->queue);
+    p->session->publisher = NULL;
+
+    ngx_free(p);
+}
+
+
+/* --- frames ------------------------------------------------------------- */
+
+ngx_int_t
+ngx_media_publish_frame(ngx_media_session_t *s, ngx_media_frame_t *f)
+{
+    ngx_media_publisher_t  *p;
+    ngx_media_core_conf_t  *conf;
+
+    p = s->publisher;
+
+    if (p == NULL || !p->active || f->track >= NGX_MEDIA_MAX_TRACKS) {
+        return NGX_ERROR;
+    }
+
+    conf = ngx_media_core_conf(s);
+
+    p->heard = ngx_current_msec;
+    p->first = 1;
+
+    if (!conf->mix_correct) {
+        return ngx_media_publish_write(p, f);
+    }
+
+    if (p->mix == NULL) {
+        p->mix = ngx_media_mix_create(s->connection->log);
+
+        if (p->mix == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_media_mix_add(p->mix, f, ngx_media_publish_mixed, p);
+}
+
+
+static ngx_int_t
+ngx_media_publish_mixed(void *ctx, ngx_media_frame_t *f)
+{
+    return ngx_media_publish_write(ctx, f);
+}
+
+
+static ngx_int_t
+ngx_media_publish_write(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    int                  jumped;
+    int64_t              dts;
+    ngx_media_frame_t    out;
+    ngx_media_source_t  *src;
+
+    src = p->source;
+    out = *f;
+    out.flags &= ~(NGX_MEDIA_FRAME_SYNC|NGX_MEDIA_FRAME_BREAK);
+
+    if (out.flags & NGX_MEDIA_FRAME_META) {
+        ngx_media_publish_atc(p, &out);
+    }
+
+    dts = f->dts;
+
+    if (out.flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)) {
+
+        /* their times are often 0 whatever the clock says: the last one */
+
+        out.dts = p->timeline.last;
+
+        if (ngx_media_publish_head(p, &out) != NGX_OK) {
+            return NGX_OK;
+        }
+
+    } else {
+        out.dts = ngx_media_timeline_map(&p->timeline, out.track, dts,
+                                         ngx_media_now(), &jumped);
+        if (jumped) {
+            src->jumps++;
+
+            ngx_log_error(NGX_LOG_INFO, p->session->connection->log, 0,
+                          "timestamp of track %ud jumped to %L ms, the "
+                          "stream goes on at %L ms", (unsigned) out.track,
+                          ngx_media_ms(dts), ngx_media_ms(out.dts));
+        }
+
+        ngx_media_publish_sync(p, &out);
+    }
+
+    if (p->skip & (1u << out.track)) {
+
+        /* frames were dropped: what refers to them can not be shown */
+
+        if (!(out.flags & (NGX_MEDIA_FRAME_KEY|NGX_MEDIA_FRAME_CONFIG))
+            && ngx_media_codec_is_video(out.codec))
+        {
+            src->dropped++;
+            return NGX_OK;
+        }
+
+        if (!(out.flags & NGX_MEDIA_FRAME_CONFIG)) {
+            p->skip &= ~(1u << out.track);
+        }
+    }
+
+    return ngx_media_publish_append(p, &out);
+}
+
+
+/* NGX_OK: pass it on as a frame too; NGX_DECLINED: not */
+
+static ngx_int_t
+ngx_media_publish_head(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    ngx_int_t                rc;
+    ngx_media_source_t      *src;
+    ngx_media_core_conf_t   *conf;
+    ngx_media_codec_info_t   info;
+
+    src = p->source;
+    conf = ngx_media_core_conf(p->session);
+
+    if (f->flags & NGX_MEDIA_FRAME_CONFIG) {
+
+        ngx_memzero(&info, sizeof(ngx_media_codec_info_t));
+
+        if (ngx_media_codec_parse_config(f->codec, f->data, f->data + f->size,
+                                         &info)
+            != 0)
+        {
+            ngx_log_error(NGX_LOG_INFO, p->session->connection->log, 0,
+                          "configuration of %s, %uD bytes, is damaged or "
+                          "not known, it is passed on as it is",
+                          ngx_media_codec_name(f->codec), f->size);
+        }
+
+        info.codec = f->codec;
+        src->track[f->track].info = info;
+        src->track[f->track].present = 1;
+        src->tracks |= 1u << f->track;
+
+        if (ngx_media_codec_is_video(f->codec) && !p->video) {
+            p->video = 1;
+            p->main = f->track;
+        }
+    }
+
+    rc = ngx_media_heads_add(src, f, src->ring.head);
+
+    if (rc == NGX_DECLINED) {
+        src->dropped++;
+
+        ngx_log_error(NGX_LOG_INFO, p->session->connection->log, 0,
+                      "%s of %uD bytes is dropped: too large, or too many",
+                      (f->flags & NGX_MEDIA_FRAME_META) ? "metadata"
+                                                        : "configuration",
+                      f->size);
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DONE && conf->reduce_sequence_header) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* atc auto: the encoder's metadata says that its clock is absolute */
+
+static void
+ngx_media_publish_atc(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    ngx_media_amf_t         amf;
+    ngx_media_amf_value_t   v, meta;
+    ngx_media_core_conf_t  *conf;
+
+    conf = ngx_media_core_conf(p->session);
+
+    if (conf->atc != NGX_MEDIA_ATC_AUTO || p->timeline.started) {
+        return;
+    }
+
+    ngx_media_amf_init(&amf, f->data, f->data + f->size);
+
+    if (ngx_media_amf_read(&amf, &v) == NGX_MEDIA_OK
+        && ngx_media_amf_read(&amf, &meta) == NGX_MEDIA_OK
+        && ngx_media_amf_find(&amf, &meta, "bravo_atc", &v) == NGX_MEDIA_OK)
+    {
+        ngx_media_timeline_start(&p->timeline, NGX_MEDIA_TIMELINE_OFF, 0);
+    }
+}
+
+
+/* players start at keyframes of the main video, or at audio now and then */
+
+static void
+ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    ngx_uint_t           video;
+    ngx_media_track_t   *track;
+    ngx_media_source_t  *src;
+
+    src = p->source;
+
+    if (f->track == NGX_MEDIA_TRACK_SCRIPT
+        || (f->flags & (NGX_MEDIA_FRAME_EXTRA|NGX_MEDIA_FRAME_EOS)))
+    {
+        return;
+    }
+
+    track = &src->track[f->track];
+    video = ngx_media_codec_is_video(f->codec);
+
+    if (!track->present) {
+        track->present = 1;
+        src->tracks |= 1u << f->track;
+
+        ngx_memzero(&track->info, sizeof(ngx_media_codec_info_t));
+        (void) ngx_media_codec_parse_frame(f->codec, f->data,
+                                           f->data + f->size, &track->info);
+        track->info.codec = f->codec;
+    }
+
+    if (video && !p->video) {
+        p->video = 1;
+        p->main = f->track;
+    }
+
+    if (!(p->begun & (1u << f->track))) {
+        p->begun |= 1u << f->track;
+
+        if (p->begun == (1u << f->track) && src->publishes > 1) {
+            f->flags |= NGX_MEDIA_FRAME_BREAK;
+        }
+    }
+
+    if (p->video) {
+        if (f->track == p->main && (f->flags & NGX_MEDIA_FRAME_KEY)) {
+            f->flags |= NGX_MEDIA_FRAME_SYNC;
+        }
+
+        return;
+    }
+
+    if (src->ring.key == NGX_MEDIA_SEQ_NONE
+        || f->dts - p->sync_dts >= NGX_MEDIA_SYNC_AUDIO)
+    {
+        p->sync_dts = f->dts;
+        f->flags |= NGX_MEDIA_FRAME_SYNC;
+    }
+}
+
+
+static ngx_int_t
+ngx_media_publish_append(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    int                  rc;
+    int64_t              now;
+    ngx_media_source_t  *src;
+
+    src = p->source;
+    now = ngx_media_now();
+
+    rc = ngx_media_ring_append(&p->writer, f, now);
+
+    if (rc != NGX_MEDIA_OK) {
+        src->dropped++;
+        p->skip |= 1u << f->track;
+
+        if (rc == NGX_MEDIA_DECLINED) {
+            ngx_media_publish_ask_shrink(p);
+
+        } else {
+            ngx_log_error(NGX_LOG_WARN, p->session->connection->log, 0,
+                          "frame of %uD bytes is larger than what the media "
+                          "zone allows one source, it is dropped", f->size);
+        }
+
+        return NGX_OK;
+    }
+
+    p->dirty = 1;
+
+    src->last_time = now;
+
+    if (f->dts > src->last_dts || p->timeline.mode != NGX_MEDIA_TIMELINE_FULL)
+    {
+        src->last_dts = f->dts;
+    }
+
+    ngx_media_publish_stat(p, f);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_media_publish_stat(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    ngx_media_track_t   *t;
+    ngx_media_source_t  *src;
+
+    src = p->source;
+
+    if (f->flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)
+        || f->track == NGX_MEDIA_TRACK_SCRIPT)
+    {
+        return;
+    }
+
+    t = &src->track[f->track];
+
+    src->frames++;
+    t->frames++;
+    t->bytes += f->size;
+
+    if (!ngx_media_codec_is_video(f->codec)) {
+        src->audio_frames++;
+
+    } else {
+        src->video_frames++;
+
+        if (f->cts != 0 && (f->flags & NGX_MEDIA_FRAME_DISPOSABLE)) {
+            t->bframes++;
+        }
+
+        if (f->flags & NGX_MEDIA_FRAME_KEY) {
+
+            if (t->keys++) {
+                t->gop_ms = (uint32_t) ((f->dts - t->key_dts) / 1000);
+                t->gop_frames = t->gop_count;
+            }
+
+            t->key_dts = f->dts;
+            t->gop_count = 0;
+        }
+
+        t->gop_count++;
+    }
+
+    t->dts = f->dts;
+
+    if (f->dts - t->fps_dts >= NGX_MEDIA_FPS_WINDOW) {
+
+        if (t->fps_frames && f->dts - t->fps_dts < 10 * NGX_MEDIA_FPS_WINDOW) {
+            t->fps_milli = (uint32_t) ((t->frames - t->fps_frames)
+                                       * 1000000000
+                                       / (uint64_t) (f->dts - t->fps_dts));
+        }
+
+        t->fps_dts = f->dts;
+        t->fps_frames = t->frames;
+
+    } else if (f->dts < t->fps_dts) {
+        t->fps_dts = f->dts;
+        t->fps_frames = t->frames;
+    }
+}
+
+
+void
+ngx_media_publish_flush(ngx_media_session_t *s)
+{
+    ngx_media_publisher_t  *p;
+
+    p = s->publisher;
+
+    if (p && p->dirty) {
+        p->dirty = 0;
+        ngx_media_slot_notify(p->source);
+    }
+}
+
+
+/* --- memory ------------------------------------------------------------- */
+
+static void
+ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
+{
+    int64_t              msec;
+    ngx_media_command_t  cmd;
+
+    msec = ngx_media_msec();
+
+    if (msec - p->shrink_msec < 1000) {
+        return;
+    }
+
+    p->shrink_msec = msec;
+
+    ngx_log_error(NGX_LOG_NOTICE, p->session->connection->log, 0,
+                  "media zone is full, %uD chunks are free: all sources "
+                  "give up history before their last keyframe",
+                  ngx_media_chunks_free());
+
+    ngx_memzero(&cmd, sizeof(ngx_media_command_t));
+    cmd.type = NGX_MEDIA_CMD_SHRINK;
+
+    ngx_media_slot_command_all(&cmd);
+}
+
+
+void
+ngx_media_publishers_shrink(void)
+{
+    ngx_queue_t            *q;
+    ngx_media_publisher_t  *p;
+
+    if (ngx_media_publishers.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ngx_media_publishers);
+         q != ngx_queue_sentinel(&ngx_media_publishers);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_media_publisher_t, queue);
+
+        if (p->active) {
+            (void) ngx_media_ring_shrink(&p->writer, 0);
+        }
+    }
+}
+
+
+void
+ngx_media_publishers_tick(void)
+{
+    int64_t                 msec;
+    uint64_t                bytes;
+    ngx_queue_t            *q;
+    ngx_media_source_t     *src;
+    ngx_media_publisher_t  *p;
+
+    if (ngx_media_publishers.next == NULL) {
+        return;
+    }
+
+    msec = ngx_media_msec();
+
+    for (q = ngx_queue_head(&ngx_media_publishers);
+         q != ngx_queue_sentinel(&ngx_media_publishers);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_media_publisher_t, queue);
+
+        if (!p->active) {
+            continue;
+        }
+
+        src = p->source;
+        src->used_msec = msec;
+
+        bytes = __atomic_load_n(&src->send_bytes, __ATOMIC_RELAXED);
+
+        ngx_media_rate_tick(&src->send, bytes, msec);
+        ngx_media_rate_tick(&src->recv, src->recv_bytes, msec);
+    }
+}
+
+
+void
+ngx_media_publish_received(ngx_media_session_t *s, size_t bytes)
+{
+    if (s->publisher && s->publisher->active) {
+        s->publisher->source->recv_bytes += bytes;
+    }
+}

@@ -1,0 +1,889 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Sessions: one client connection of any protocol, its entry in the arena,
+ * its policy, and what the API and the variables tell about it.
+ *
+ * The entry belongs to the worker that made it: only that one writes it,
+ * texts under a version so that others copy them whole.  It is taken and given
+ * back under the lock, and taken away by whoever finds the worker dead.
+ */
+
+
+#include "ngx_media_core.h"
+
+
+#define NGX_MEDIA_RATE_TICKS   10      /* seconds between samples */
+#define NGX_MEDIA_ARGS_MAX     384
+#define NGX_MEDIA_URL_MAX      255
+#define NGX_MEDIA_PAGE_MAX     128
+
+
+static void ngx_media_session_cleanup(void *data);
+static ngx_media_client_t *ngx_media_client_alloc(void);
+static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
+    int64_t msec);
+static ngx_int_t ngx_media_variable_text(ngx_media_session_t *s,
+    ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
+static ngx_int_t ngx_media_variable_arg(ngx_media_session_t *s,
+    ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
+
+
+static ngx_queue_t  ngx_media_sessions;
+static ngx_uint_t   ngx_media_nsessions;
+
+
+const ngx_media_variable_t  ngx_media_variables[] = {
+
+    { ngx_string("media_vhost"), NGX_MEDIA_TEXT_VHOST,
+      ngx_media_variable_text },
+
+    { ngx_string("media_app"), NGX_MEDIA_TEXT_APP,
+      ngx_media_variable_text },
+
+    { ngx_string("media_stream"), NGX_MEDIA_TEXT_STREAM,
+      ngx_media_variable_text },
+
+    { ngx_string("media_args"), NGX_MEDIA_TEXT_ARGS,
+      ngx_media_variable_text },
+
+    { ngx_string("media_protocol"), NGX_MEDIA_TEXT_PROTOCOL,
+      ngx_media_variable_text },
+
+    { ngx_string("media_client_id"), NGX_MEDIA_TEXT_ID,
+      ngx_media_variable_text },
+
+    { ngx_string("media_arg_"), NGX_MEDIA_TEXT_ARGS,
+      ngx_media_variable_arg },
+
+    { ngx_null_string, 0, NULL }
+};
+
+
+void
+ngx_media_sessions_init(void)
+{
+    ngx_queue_init(&ngx_media_sessions);
+}
+
+
+ngx_int_t
+ngx_media_session_init(ngx_media_session_t *s, ngx_connection_t *c,
+    ngx_pool_t *pool, const ngx_media_session_ops_t *ops,
+    const char *protocol)
+{
+    u_char                id[NGX_MEDIA_ID_LEN];
+    ngx_pool_cleanup_t   *cln;
+    ngx_media_vhost_t    *vhost;
+    ngx_media_client_t   *client;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_media_random_id(id, NGX_MEDIA_ID_LEN);
+
+    client = ngx_media_client_alloc();
+
+    if (client == NULL) {
+        ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                      "all %uD sessions of the media zone are in use",
+                      ngx_media_arena()->nclients);
+        return NGX_ERROR;
+    }
+
+    s->connection = c;
+    s->pool = pool;
+    s->ops = ops;
+    s->client = client;
+    s->publisher = NULL;
+    s->consumer = NULL;
+
+    vhost = &ngx_media_get_main_conf()->def;
+    s->conf = vhost->conf;
+
+    cln->handler = ngx_media_session_cleanup;
+    cln->data = s;
+
+    ngx_queue_insert_tail(&ngx_media_sessions, &s->queue);
+    ngx_media_nsessions++;
+
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_ID, id, NGX_MEDIA_ID_LEN);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_IP, c->addr_text.data,
+                               c->addr_text.len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_PROTOCOL,
+                               (u_char *) protocol, ngx_strlen(protocol));
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_media_session_cleanup(void *data)
+{
+    ngx_media_session_t *s = data;
+
+    ngx_media_client_t   *client;
+    ngx_media_arena_t    *a;
+
+    if (s->client == NULL) {
+        return;
+    }
+
+    ngx_media_unpublish(s);
+
+    if (s->consumer) {
+        ngx_media_play_stop(s->consumer);
+    }
+
+    ngx_media_session_tick(s, 0, 0);
+
+    ngx_queue_remove(&s->queue);
+    ngx_media_nsessions--;
+
+    client = s->client;
+    s->client = NULL;
+    a = ngx_media_arena();
+
+    ngx_media_lock();
+
+    a->send_total += client->send_bytes;
+    a->recv_total += client->recv_bytes;
+
+    ngx_media_client_free(client);
+
+    ngx_media_unlock();
+}
+
+
+ngx_media_session_t *
+ngx_media_session_find(ngx_pool_t *pool)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_media_session_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_media_client_t *
+ngx_media_client_alloc(void)
+{
+    uint32_t             generation;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client;
+
+    a = ngx_media_arena();
+    client = NULL;
+
+    ngx_media_lock();
+
+    if (a->free_client) {
+        client = ngx_media_client_at(a->free_client - 1);
+        a->free_client = client->next;
+
+    } else if (a->fresh_client < a->nclients) {
+        client = ngx_media_client_at(a->fresh_client++);
+    }
+
+    if (client) {
+        generation = client->generation + 1;
+
+        ngx_memzero(client, offsetof(ngx_media_client_t, text));
+
+        client->generation = generation;
+        client->slot = ngx_media_slot();
+        client->pid = ngx_pid;
+        client->source = NGX_MEDIA_NONE;
+        client->created = ngx_media_epoch_ms();
+        client->used = 1;
+
+        a->clients++;
+        a->clients_total++;
+    }
+
+    ngx_media_unlock();
+
+    return client;
+}
+
+
+void
+ngx_media_client_free(ngx_media_client_t *client)
+{
+    ngx_media_arena_t  *a;
+
+    if (!client->used) {
+        return;
+    }
+
+    a = ngx_media_arena();
+
+    client->used = 0;
+    client->next = a->free_client;
+    a->free_client = ngx_media_client_index(client) + 1;
+    a->clients--;
+}
+
+
+void
+ngx_media_client_rebuild(void)
+{
+    uint32_t             i;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client;
+
+    a = ngx_media_arena();
+
+    a->free_client = 0;
+    a->clients = 0;
+
+    for (i = a->fresh_client; i > 0; i--) {
+        client = ngx_media_client_at(i - 1);
+
+        if (client->used) {
+            a->clients++;
+            continue;
+        }
+
+        client->next = a->free_client;
+        a->free_client = i;
+    }
+}
+
+
+/* --- texts -------------------------------------------------------------- */
+
+void
+ngx_media_session_set_text(ngx_media_session_t *s, ngx_uint_t which,
+    const u_char *p, size_t len)
+{
+    size_t               max, old, off;
+    ngx_uint_t           i;
+    ngx_media_client_t  *c;
+
+    c = s->client;
+
+    switch (which) {
+
+    case NGX_MEDIA_TEXT_ARGS:
+        max = NGX_MEDIA_ARGS_MAX;
+        break;
+
+    case NGX_MEDIA_TEXT_PAGEURL:
+    case NGX_MEDIA_TEXT_SWFURL:
+        max = NGX_MEDIA_PAGE_MAX;
+        break;
+
+    default:
+        max = NGX_MEDIA_URL_MAX;
+    }
+
+    len = ngx_min(len, max);
+
+    __atomic_store_n(&c->version, c->version + 1, __ATOMIC_SEQ_CST);
+
+    /* texts lie one behind the other: take the old one out */
+
+    old = c->text_len[which];
+    off = c->text_off[which];
+
+    if (old) {
+        ngx_memmove(c->text + off, c->text + off + old,
+                    c->text_used - off - old);
+        c->text_used -= (uint16_t) old;
+
+        for (i = 0; i < NGX_MEDIA_TEXT_MAX; i++) {
+            if (c->text_off[i] > off) {
+                c->text_off[i] -= (uint16_t) old;
+            }
+        }
+    }
+
+    len = ngx_min(len, (size_t) NGX_MEDIA_TEXT_LEN - c->text_used);
+
+    c->text_off[which] = c->text_used;
+    c->text_len[which] = (uint16_t) len;
+
+    if (len) {
+        ngx_memcpy(c->text + c->text_used, p, len);
+        c->text_used += (uint16_t) len;
+    }
+
+    __atomic_store_n(&c->version, c->version + 1, __ATOMIC_SEQ_CST);
+}
+
+
+ngx_str_t
+ngx_media_client_text(ngx_media_client_t *client, ngx_uint_t which)
+{
+    ngx_str_t  text;
+
+    text.data = client->text + client->text_off[which];
+    text.len = client->text_len[which];
+
+    if ((size_t) client->text_off[which] + text.len > NGX_MEDIA_TEXT_LEN) {
+        ngx_str_null(&text);
+    }
+
+    return text;
+}
+
+
+ngx_str_t
+ngx_media_session_text(ngx_media_session_t *s, ngx_uint_t which)
+{
+    return ngx_media_client_text(s->client, which);
+}
+
+
+ngx_int_t
+ngx_media_client_snapshot(uint32_t idx, ngx_media_client_t *copy)
+{
+    uint32_t             version;
+    ngx_uint_t           i;
+    ngx_media_client_t  *client;
+
+    client = ngx_media_client_at(idx);
+
+    for (i = 0; i < 100; i++) {
+
+        if (!__atomic_load_n(&client->used, __ATOMIC_ACQUIRE)) {
+            return NGX_DECLINED;
+        }
+
+        version = __atomic_load_n(&client->version, __ATOMIC_ACQUIRE);
+
+        if (version & 1) {
+            ngx_cpu_pause();
+            continue;
+        }
+
+        ngx_memcpy(copy, client, sizeof(ngx_media_client_t));
+
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+        if (__atomic_load_n(&client->version, __ATOMIC_RELAXED) == version) {
+            return copy->used ? NGX_OK : NGX_DECLINED;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* --- names and policy --------------------------------------------------- */
+
+ngx_int_t
+ngx_media_session_check(ngx_media_session_t *s, ngx_uint_t which,
+    ngx_media_name_kind_e kind)
+{
+    ngx_str_t                text;
+    ngx_media_url_str_t      name;
+    ngx_media_name_reason_e  reason;
+
+    text = ngx_media_session_text(s, which);
+
+    name.len = text.len;
+    name.data = text.data;
+
+    reason = ngx_media_name_check(&name, kind);
+
+    if (reason == NGX_MEDIA_NAME_OK) {
+        return NGX_OK;
+    }
+
+    s->reason = NGX_MEDIA_REASON_NAME;
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "media name is refused: %s", ngx_media_name_text(reason));
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_media_session_name_check(ngx_media_session_t *s, ngx_str_t *value,
+    ngx_media_name_kind_e kind)
+{
+    ngx_media_url_str_t      name;
+    ngx_media_name_reason_e  reason;
+
+    name.len = value->len;
+    name.data = value->data;
+
+    reason = ngx_media_name_check(&name, kind);
+
+    if (reason == NGX_MEDIA_NAME_OK) {
+        return NGX_OK;
+    }
+
+    s->reason = NGX_MEDIA_REASON_NAME;
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "media name of %uz bytes is refused: %s",
+                  value->len, ngx_media_name_text(reason));
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *args)
+{
+    ngx_str_t               name;
+    ngx_media_vhost_t      *vh;
+    ngx_media_main_conf_t  *mcf;
+
+    if (ngx_media_session_name_check(s, app, NGX_MEDIA_NAME_APP) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    mcf = ngx_media_get_main_conf();
+    vh = vhost->len ? ngx_media_conf_vhost(mcf, vhost) : NULL;
+
+    if (vh) {
+
+        /* a wildcard block holds vhosts of their own names */
+
+        if (ngx_media_session_name_check(s, vhost, NGX_MEDIA_NAME_VHOST)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        name = *vhost;
+
+    } else {
+        vh = &mcf->def;
+        ngx_str_set(&name, NGX_MEDIA_DEFAULT_VHOST);
+    }
+
+    s->conf = ngx_media_conf_app(vh, app);
+
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_VHOST, name.data, name.len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_APP, app->data, app->len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_ARGS, args->data, args->len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_media_session_name(ngx_media_session_t *s, ngx_str_t *vhost,
+    ngx_str_t *app, ngx_str_t *stream, ngx_str_t *args)
+{
+    if (ngx_media_session_name_check(s, stream, NGX_MEDIA_NAME_STREAM)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_media_session_app(s, vhost, app, args) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_STREAM, stream->data,
+                               stream->len);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_media_session_set_type(ngx_media_session_t *s, ngx_uint_t type)
+{
+    s->client->type = (uint32_t) type;
+}
+
+
+void
+ngx_media_session_received(ngx_media_session_t *s, size_t bytes)
+{
+    s->client->recv_bytes += bytes;
+
+    ngx_media_publish_received(s, bytes);
+}
+
+
+/* --- playing ------------------------------------------------------------ */
+
+ngx_int_t
+ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
+    const ngx_media_consumer_ops_t *ops, const ngx_media_muxer_t *muxer,
+    const ngx_media_wire_params_t *params, ngx_uint_t flags)
+{
+    ngx_str_t            vhost, app, stream;
+    ngx_uint_t           live;
+    ngx_media_feed_t    *feed;
+    ngx_media_wire_t    *w;
+    ngx_media_source_t  *src;
+
+    if (c->wire) {
+        return NGX_ERROR;
+    }
+
+    s->reason = NGX_MEDIA_REASON_NONE;
+
+    vhost = ngx_media_session_text(s, NGX_MEDIA_TEXT_VHOST);
+    app = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+    stream = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
+
+    feed = NULL;
+
+    ngx_media_lock();
+
+    src = (flags & NGX_MEDIA_PLAY_LIVE)
+          ? ngx_media_source_find(&vhost, &app, &stream)
+          : ngx_media_source_get(&vhost, &app, &stream);
+
+    live = src && (src->epoch & 1);
+
+    if (live || (src && !(flags & NGX_MEDIA_PLAY_LIVE))) {
+        ngx_media_source_set_policy(src, ngx_media_core_conf(s));
+        feed = ngx_media_feed_get(src);
+    }
+
+    ngx_media_unlock();
+
+    if (!live && (flags & NGX_MEDIA_PLAY_LIVE)) {
+        s->reason = NGX_MEDIA_REASON_NOT_FOUND;
+        return NGX_DECLINED;
+    }
+
+    if (src == NULL) {
+        s->reason = NGX_MEDIA_REASON_FULL;
+        return NGX_DECLINED;
+    }
+
+    if (feed == NULL) {
+        return NGX_ERROR;
+    }
+
+    w = ngx_media_wire_get(feed, muxer, params);
+
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->ops = ops;
+    c->session = s;
+    c->paused = 0;
+    c->started = 0;
+    c->reheads = 0;
+
+    ngx_media_wire_attach(w, c);
+
+    s->consumer = c;
+    s->client->source = ngx_media_source_index(src);
+
+    ngx_media_feed_mark(feed);
+
+    return live ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* --- all sessions of this worker ---------------------------------------- */
+
+static void
+ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates, int64_t msec)
+{
+    ngx_media_client_t  *client;
+
+    client = s->client;
+
+    if (s->connection->sent > 0) {
+        client->send_bytes = (uint64_t) s->connection->sent;
+    }
+
+    if (s->consumer) {
+        client->lag = ngx_media_consumer_lag(s->consumer);
+        client->dropped = s->consumer->dropped;
+    }
+
+    if (rates) {
+        ngx_media_rate_tick(&client->send, client->send_bytes, msec);
+        ngx_media_rate_tick(&client->recv, client->recv_bytes, msec);
+    }
+}
+
+
+void
+ngx_media_sessions_tick(ngx_uint_t ticks)
+{
+    int64_t               msec;
+    ngx_queue_t          *q;
+    ngx_media_session_t  *s;
+
+    msec = ngx_media_msec();
+
+    for (q = ngx_queue_head(&ngx_media_sessions);
+         q != ngx_queue_sentinel(&ngx_media_sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_media_session_t, queue);
+
+        ngx_media_session_tick(s, 1, msec);
+    }
+}
+
+
+/* called every second; samples are kept every ten */
+
+void
+ngx_media_rate_tick(ngx_media_rate_t *r, uint64_t bytes, int64_t msec)
+{
+    int64_t     passed;
+    ngx_uint_t  oldest;
+
+    if (r->n && msec - r->msec[(r->n - 1) % NGX_MEDIA_RATE_SAMPLES]
+                < NGX_MEDIA_RATE_TICKS * 1000)
+    {
+        oldest = (r->n > NGX_MEDIA_RATE_SAMPLES)
+                 ? r->n % NGX_MEDIA_RATE_SAMPLES : 0;
+        passed = msec - r->msec[oldest];
+
+        if (passed >= 1000 && bytes >= r->bytes[oldest]) {
+            r->kbps = (uint32_t) ((bytes - r->bytes[oldest]) * 8
+                                  / (uint64_t) passed);
+        }
+
+        return;
+    }
+
+    r->bytes[r->n % NGX_MEDIA_RATE_SAMPLES] = bytes;
+    r->msec[r->n % NGX_MEDIA_RATE_SAMPLES] = msec;
+    r->n++;
+}
+
+
+ngx_uint_t
+ngx_media_sessions_count(void)
+{
+    return ngx_media_nsessions;
+}
+
+
+void
+ngx_media_sessions_drain(void)
+{
+    ngx_queue_t          *q, list;
+    ngx_media_session_t  *s;
+
+    ngx_queue_init(&list);
+    ngx_queue_add(&list, &ngx_media_sessions);
+    ngx_queue_init(&ngx_media_sessions);
+
+    while (!ngx_queue_empty(&list)) {
+
+        q = ngx_queue_head(&list);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_media_sessions, q);
+
+        s = ngx_queue_data(q, ngx_media_session_t, queue);
+
+        if (s->drained) {
+            continue;
+        }
+
+        s->drained = 1;
+
+        if (s->ops->drain) {
+            s->ops->drain(s);
+        }
+    }
+}
+
+
+ngx_media_session_t *
+ngx_media_session_by_client(uint32_t idx, uint32_t generation)
+{
+    ngx_queue_t          *q;
+    ngx_media_client_t   *client;
+    ngx_media_session_t  *s;
+
+    if (idx >= ngx_media_arena()->nclients) {
+        return NULL;
+    }
+
+    client = ngx_media_client_at(idx);
+
+    if (!client->used || client->generation != generation) {
+        return NULL;
+    }
+
+    for (q = ngx_queue_head(&ngx_media_sessions);
+         q != ngx_queue_sentinel(&ngx_media_sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_media_session_t, queue);
+
+        if (s->client == client) {
+            return s;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_media_session_close(ngx_media_session_t *s, ngx_uint_t reason)
+{
+    if (s->closing) {
+        return;
+    }
+
+    s->closing = 1;
+    s->reason = reason;
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "media session is closed: %s",
+                  ngx_media_reason_text(reason));
+
+    s->ops->close(s, reason);
+}
+
+
+ngx_int_t
+ngx_media_client_kick(ngx_str_t *id)
+{
+    uint32_t              i, n;
+    ngx_str_t             text;
+    ngx_media_arena_t    *a;
+    ngx_media_client_t   *client;
+    ngx_media_command_t   cmd;
+
+    a = ngx_media_arena();
+    n = __atomic_load_n(&a->fresh_client, __ATOMIC_RELAXED);
+
+    for (i = 0; i < n; i++) {
+        client = ngx_media_client_at(i);
+
+        if (!client->used) {
+            continue;
+        }
+
+        text = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
+
+        if (text.len != id->len
+            || ngx_memcmp(text.data, id->data, id->len) != 0)
+        {
+            continue;
+        }
+
+        cmd.type = NGX_MEDIA_CMD_CLOSE;
+        cmd.a = i;
+        cmd.b = client->generation;
+        cmd.c = NGX_MEDIA_REASON_KICKED;
+
+        return ngx_media_slot_command(client->slot, &cmd);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* --- words -------------------------------------------------------------- */
+
+const char *
+ngx_media_reason_text(ngx_uint_t reason)
+{
+    static const char  *texts[] = {
+        "ok", "bad name", "stream is busy", "server is full",
+        "stream not found", "denied", "kicked", "replaced by another publisher",
+        "timed out", "client is too slow", "server is shutting down"
+    };
+
+    if (reason >= sizeof(texts) / sizeof(texts[0])) {
+        return "error";
+    }
+
+    return texts[reason];
+}
+
+
+const char *
+ngx_media_client_type_name(ngx_uint_t type)
+{
+    static const char  *names[] = {
+        "Unknown", "rtmp-play", "flash-publish", "fmle-publish",
+        "haivision-publish", "flv-play", "hls-play", "rtc-play",
+        "rtc-publish", "srt-play", "srt-publish", "flv-publish"
+    };
+
+    if (type >= sizeof(names) / sizeof(names[0])) {
+        return names[0];
+    }
+
+    return names[type];
+}
+
+
+/* --- variables ---------------------------------------------------------- */
+
+static ngx_int_t
+ngx_media_variable_text(ngx_media_session_t *s, ngx_uint_t which,
+    ngx_str_t *arg, ngx_variable_value_t *v)
+{
+    ngx_str_t  text;
+
+    if (s == NULL || s->client == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    text = ngx_media_session_text(s, which);
+
+    v->data = text.data;
+    v->len = (unsigned) text.len;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_media_variable_arg(ngx_media_session_t *s, ngx_uint_t which,
+    ngx_str_t *arg, ngx_variable_value_t *v)
+{
+    char                 name[64];
+    ngx_str_t            text;
+    ngx_media_url_str_t  args, value;
+
+    if (s == NULL || s->client == NULL || arg->len >= sizeof(name)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_memcpy(name, arg->data, arg->len);
+    name[arg->len] = '\0';
+
+    text = ngx_media_session_text(s, which);
+    args.data = text.data;
+    args.len = text.len;
+
+    if (!ngx_media_arg(&args, name, &value)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = value.data;
+    v->len = (unsigned) value.len;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}

@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * The registry of sources in the arena.
+ *
+ *   free --get--> known --publish--> live --leave--> waiting
+ *     ^             |                  ^                |
+ *     |             |                  +----publish-----+
+ *     +---janitor---+-----------------------------------+
+ *
+ *   known    named by a player that waits, or by a publish under way
+ *   live     epoch is odd; one publisher, in one worker
+ *   waiting  epoch is even; players stay while republish_wait runs.  The ring
+ *            keeps its history, so a publisher that comes back goes on with it
+ *
+ * A source is freed when nobody uses it: no publisher, no bit in slots[], and
+ * idle_timeout passed since the last use.  generation changes then, which
+ * tells a feed of another worker that it holds a name of the past.
+ */
+
+
+#include "ngx_media_core.h"
+
+
+static uint32_t ngx_media_source_hash(ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream);
+static ngx_uint_t ngx_media_source_is(ngx_media_source_t *src,
+    ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream);
+static ngx_media_source_t *ngx_media_source_alloc(void);
+static void ngx_media_source_free(ngx_media_source_t *src);
+static void ngx_media_source_release(ngx_media_source_t *src);
+static ngx_uint_t ngx_media_source_idle(ngx_media_source_t *src,
+    int64_t msec);
+
+
+static uint32_t
+ngx_media_source_hash(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
+{
+    uint32_t  hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, vhost->data, vhost->len);
+    ngx_crc32_update(&hash, (u_char *) "\0", 1);
+    ngx_crc32_update(&hash, app->data, app->len);
+    ngx_crc32_update(&hash, (u_char *) "\0", 1);
+    ngx_crc32_update(&hash, stream->data, stream->len);
+    ngx_crc32_final(hash);
+
+    return hash;
+}
+
+
+static ngx_uint_t
+ngx_media_source_is(ngx_media_source_t *src, ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream)
+{
+    return src->stream_len == stream->len
+           && src->app_len == app->len
+           && src->vhost_len == vhost->len
+           && ngx_memcmp(src->stream, stream->data, stream->len) == 0
+           && ngx_memcmp(src->app, app->data, app->len) == 0
+           && ngx_memcmp(src->vhost, vhost->data, vhost->len) == 0;
+}
+
+
+ngx_media_source_t *
+ngx_media_source_find(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
+{
+    uint32_t             hash, i;
+    ngx_media_source_t  *src;
+
+    hash = ngx_media_source_hash(vhost, app, stream);
+
+    i = ngx_media_arena()->buckets[hash % NGX_MEDIA_BUCKETS];
+
+    while (i) {
+        src = ngx_media_source_at(i - 1);
+
+        if (src->hash == hash
+            && ngx_media_source_is(src, vhost, app, stream))
+        {
+            return src;
+        }
+
+        i = src->next;
+    }
+
+    return NULL;
+}
+
+
+ngx_media_source_t *
+ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
+{
+    uint32_t             i, generation, *bucket;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    src = ngx_media_source_find(vhost, app, stream);
+
+    if (src) {
+        src->used_msec = ngx_media_msec();
+        return src;
+    }
+
+    if (vhost->len > NGX_MEDIA_NAME_LEN || app->len > NGX_MEDIA_NAME_LEN
+        || stream->len > NGX_MEDIA_NAME_LEN)
+    {
+        return NULL;
+    }
+
+    src = ngx_media_source_alloc();
+
+    if (src == NULL) {
+        return NULL;
+    }
+
+    a = ngx_media_arena();
+    generation = src->generation;
+
+    ngx_memzero(src, sizeof(ngx_media_source_t));
+
+    src->magic = NGX_MEDIA_MAGIC;
+    src->generation = generation;
+    src->hash = ngx_media_source_hash(vhost, app, stream);
+    src->used_msec = ngx_media_msec();
+    src->pub_slot = NGX_MEDIA_NO_SLOT;
+    src->pub_client = NGX_MEDIA_NONE;
+
+    src->vhost_len = (uint16_t) vhost->len;
+    src->app_len = (uint16_t) app->len;
+    src->stream_len = (uint16_t) stream->len;
+
+    ngx_memcpy(src->vhost, vhost->data, vhost->len);
+    ngx_memcpy(src->app, app->data, app->len);
+    ngx_memcpy(src->stream, stream->data, stream->len);
+
+    ngx_memcpy(src->id, "vid-", 4);
+    ngx_media_random_id(src->id + 4, 7);
+
+    ngx_media_ring_init(&src->ring);
+
+    i = ngx_media_source_index(src);
+    bucket = &a->buckets[src->hash % NGX_MEDIA_BUCKETS];
+
+    src->next = *bucket;
+    src->used = 1;
+    *bucket = i + 1;
+    a->sources++;
+
+    return src;
+}
+
+
+static ngx_media_source_t *
+ngx_media_source_alloc(void)
+{
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena();
+
+    if (a->free_source) {
+        src = ngx_media_source_at(a->free_source - 1);
+        a->free_source = src->next;
+        return src;
+    }
+
+    if (a->fresh_source < a->nsources) {
+        return ngx_media_source_at(a->fresh_source++);
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_media_source_leave(ngx_media_source_t *src)
+{
+    src->left_msec = ngx_media_msec();
+    src->used_msec = src->left_msec;
+    src->pub_slot = NGX_MEDIA_NO_SLOT;
+    src->pub_pid = 0;
+    src->pub_client = NGX_MEDIA_NONE;
+
+    __atomic_store_n(&src->epoch, src->epoch + 1, __ATOMIC_SEQ_CST);
+}
+
+
+static ngx_uint_t
+ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
+{
+    ngx_uint_t  w;
+    int64_t     keep;
+
+    if (!src->used || (src->epoch & 1)) {
+        return 0;
+    }
+
+    for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
+        if (__atomic_load_n(&src->slots[w], __ATOMIC_SEQ_CST)) {
+            return 0;
+        }
+    }
+
+    /* a publisher that comes back in time finds its timeline */
+
+    keep = src->policy.idle_timeout;
+
+    if (src->publishes && keep < (int64_t) src->policy.republish_wait) {
+        keep = src->policy.republish_wait;
+    }
+
+    return msec - src->used_msec > keep;
+}
+
+
+void
+ngx_media_source_janitor(void)
+{
+    int64_t              msec;
+    uint32_t             i;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena();
+    msec = ngx_media_msec();
+
+    for (i = 0; i < a->fresh_source; i++) {
+        src = ngx_media_source_at(i);
+
+        if (!ngx_media_source_idle(src, msec)) {
+            continue;
+        }
+
+        ngx_media_lock();
+
+        if (!ngx_media_source_idle(src, msec)) {
+            ngx_media_unlock();
+            continue;
+        }
+
+        /* out of the table first: nobody finds it any more */
+
+        ngx_media_source_free(src);
+        ngx_media_unlock();
+    }
+}
+
+
+static void
+ngx_media_source_free(ngx_media_source_t *src)
+{
+    uint32_t           i, *prev;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena();
+    i = ngx_media_source_index(src) + 1;
+
+    prev = &a->buckets[src->hash % NGX_MEDIA_BUCKETS];
+
+    while (*prev && *prev != i) {
+        prev = &ngx_media_source_at(*prev - 1)->next;
+    }
+
+    if (*prev == i) {
+        *prev = src->next;
+    }
+
+    __atomic_store_n(&src->generation, src->generation + 1, __ATOMIC_SEQ_CST);
+
+    ngx_media_source_release(src);
+
+    src->used = 0;
+    src->next = a->free_source;
+    a->free_source = i;
+    a->sources--;
+}
+
+
+/* all chunks go back; the lock is held, so not through chunk_put() */
+
+static void
+ngx_media_source_release(ngx_media_source_t *src)
+{
+    uint32_t           *next, *table, n;
+    ngx_uint_t          i, total;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena();
+    next = (uint32_t *) ((u_char *) a + a->off_next);
+
+    /* readers that are still copying see it and throw their copy away */
+
+    __atomic_store_n(&src->ring.tail, src->ring.head, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    total = NGX_MEDIA_RING_DATA + NGX_MEDIA_RING_INDEX + 1;
+
+    for (i = 0; i < total; i++) {
+
+        if (i < NGX_MEDIA_RING_DATA) {
+            table = &src->ring.data[i];
+
+        } else if (i < NGX_MEDIA_RING_DATA + NGX_MEDIA_RING_INDEX) {
+            table = &src->ring.index[i - NGX_MEDIA_RING_DATA];
+
+        } else {
+            table = &src->heads.chunk;
+        }
+
+        n = *table;
+
+        if (n == 0 || n > a->nchunks) {
+            continue;
+        }
+
+        *table = 0;
+        next[n - 1] = a->free_chunk;
+        a->free_chunk = n;
+        a->free_chunks++;
+    }
+}
+
+
+void
+ngx_media_source_rebuild(void)
+{
+    uint32_t             i, *bucket;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena();
+
+    ngx_memzero(a->buckets, sizeof(a->buckets));
+
+    a->free_source = 0;
+    a->sources = 0;
+
+    for (i = a->fresh_source; i > 0; i--) {
+        src = ngx_media_source_at(i - 1);
+
+        if (!src->used) {
+            src->next = a->free_source;
+            a->free_source = i;
+            continue;
+        }
+
+        bucket = &a->buckets[src->hash % NGX_MEDIA_BUCKETS];
+        src->next = *bucket;
+        *bucket = i;
+        a->sources++;
+    }
+}
