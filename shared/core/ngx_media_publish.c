@@ -287,6 +287,7 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 {
     int                       mode;
     int64_t                   base, now;
+    ngx_str_t                 url;
     ngx_uint_t                i;
     ngx_media_client_t       *client;
     ngx_media_core_conf_t    *conf;
@@ -307,6 +308,10 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 
     client->source = ngx_media_source_index(src);
     client->publish = 1;
+
+    url = ngx_media_session_text(p->session, NGX_MEDIA_TEXT_TCURL);
+    src->tcurl_len = (uint16_t) ngx_min(url.len, NGX_MEDIA_NAME_LEN);
+    ngx_memcpy(src->tcurl, url.data, src->tcurl_len);
 
     w = &p->writer;
     w->ring = &src->ring;
