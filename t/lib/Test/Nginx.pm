@@ -909,7 +909,7 @@ sub http_content {
 
     my $body = $1;
 
-    return $body if $reply !~ /^Transfer-Encoding: chunked\r$(?=.*?\r\n\r\n)/mi;
+    return $body if $reply !~ /^Transfer-Encoding: chunked\r$(?=.*?\r\n\r\n)/msi;
 
     my $content = '';
 
