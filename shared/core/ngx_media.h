@@ -411,6 +411,7 @@ struct ngx_media_consumer_s {
     unsigned                         started:1;
     unsigned                         reheads:1;  /* send configs when it starts
                                                   * again */
+    unsigned                         fresh:1;    /* not yet looked at */
 };
 
 

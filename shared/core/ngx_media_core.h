@@ -431,12 +431,14 @@ struct ngx_media_feed_s {
     uint64_t             epoch;         /* as last seen */
     ngx_queue_t          wires;
     ngx_queue_t          dirty;         /* in the pump's list */
+    ngx_queue_t          fresh;         /* in its list of newcomers */
     ngx_uint_t           consumers;
     uint64_t             sent;          /* not yet added to the source */
     int64_t              due;           /* us; not before (send_latency) */
     ngx_msec_t           ended;         /* when republish_wait was over */
     ngx_event_t          timer;         /* republish_wait, idle_timeout */
     unsigned             is_dirty:1;    /* in a list of the pump */
+    unsigned             is_fresh:1;
     unsigned             again:1;       /* marked since the pass began */
     unsigned             end_seen:1;    /* END was told for this epoch */
 };
@@ -449,6 +451,8 @@ ngx_media_feed_t *ngx_media_feed_get(ngx_media_source_t *src);
 /* something changed: the pump looks at it soon */
 void ngx_media_feed_dirty(uint32_t index);
 void ngx_media_feed_mark(ngx_media_feed_t *feed);
+/* consumers came: they are served at once, whatever the rounds are doing */
+void ngx_media_feed_newcomer(ngx_media_feed_t *feed);
 void ngx_media_feeds_init(ngx_cycle_t *cycle);
 /* every second: statistics */
 void ngx_media_feeds_tick(void);
@@ -466,6 +470,8 @@ void ngx_media_wire_detach(ngx_media_consumer_t *c);
 void ngx_media_wire_pull(ngx_media_wire_t *w);
 /* serves consumers; returns 1 where the time slice ended before all */
 ngx_uint_t ngx_media_wire_serve(ngx_media_wire_t *w, int64_t until);
+/* serves those that were attached since the last call */
+void ngx_media_wire_serve_fresh(ngx_media_wire_t *w);
 void ngx_media_wire_event(ngx_media_wire_t *w, ngx_uint_t event);
 ngx_media_feed_t *ngx_media_wire_feed(ngx_media_wire_t *w);
 /* consumers whose idle_timeout passed; returns ms until the next one */

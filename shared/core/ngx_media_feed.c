@@ -26,7 +26,7 @@
 #include <time.h>
 
 
-#define NGX_MEDIA_SLICE         3000    /* us */
+#define NGX_MEDIA_SLICE         1000    /* us */
 #define NGX_MEDIA_ROUND_CHEAP   8000    /* us of CPU: the next one at once */
 #define NGX_MEDIA_ROUND_FACTOR  9
 #define NGX_MEDIA_ROUND_MAX     250000  /* us: never put off longer */
@@ -35,6 +35,7 @@
 static int64_t ngx_media_feed_due(ngx_media_feed_t *feed);
 static void ngx_media_pump_schedule(ngx_media_feed_t *feed, int64_t now);
 static void ngx_media_pump_handler(ngx_event_t *ev);
+static void ngx_media_pump_newcomers(ngx_event_t *ev);
 static ngx_uint_t ngx_media_pump_round(int64_t now);
 static ngx_uint_t ngx_media_feed_serve(ngx_media_feed_t *feed, int64_t until);
 static void ngx_media_feed_state(ngx_media_feed_t *feed);
@@ -49,7 +50,9 @@ typedef struct {
     uint32_t            nfeeds;
     ngx_queue_t         dirty;
     ngx_queue_t         next;           /* marked while a round runs */
+    ngx_queue_t         fresh;          /* feeds with newcomers */
     ngx_event_t         posted;
+    ngx_event_t         newcomers;
     ngx_event_t         timer;
     ngx_connection_t    dummy;
     int64_t             due;            /* us; adaptive feeds not before */
@@ -70,6 +73,7 @@ ngx_media_feeds_init(ngx_cycle_t *cycle)
 
     ngx_queue_init(&p->dirty);
     ngx_queue_init(&p->next);
+    ngx_queue_init(&p->fresh);
 
     p->nfeeds = ngx_media_arena()->nsources;
     p->feeds = ngx_calloc(p->nfeeds * sizeof(ngx_media_feed_t *), cycle->log);
@@ -83,6 +87,10 @@ ngx_media_feeds_init(ngx_cycle_t *cycle)
     p->posted.handler = ngx_media_pump_handler;
     p->posted.data = &p->dummy;
     p->posted.log = cycle->log;
+
+    p->newcomers.handler = ngx_media_pump_newcomers;
+    p->newcomers.data = &p->dummy;
+    p->newcomers.log = cycle->log;
 
     p->timer.handler = ngx_media_pump_handler;
     p->timer.data = &p->dummy;
@@ -168,6 +176,10 @@ ngx_media_feed_free(ngx_media_feed_t *feed)
         ngx_queue_remove(&feed->dirty);
     }
 
+    if (feed->is_fresh) {
+        ngx_queue_remove(&feed->fresh);
+    }
+
     if (feed->timer.timer_set) {
         ngx_del_timer(&feed->timer);
     }
@@ -227,6 +239,65 @@ ngx_media_feed_mark(ngx_media_feed_t *feed)
     ngx_queue_insert_tail(&p->dirty, &feed->dirty);
 
     ngx_media_pump_schedule(feed, ngx_media_now());
+}
+
+
+void
+ngx_media_feed_newcomer(ngx_media_feed_t *feed)
+{
+    ngx_media_pump_t  *p;
+
+    p = &ngx_media_pump;
+
+    if (!feed->is_fresh) {
+        feed->is_fresh = 1;
+        ngx_queue_insert_tail(&p->fresh, &feed->fresh);
+    }
+
+    if (!p->newcomers.posted) {
+        ngx_post_event(&p->newcomers, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_media_pump_newcomers(ngx_event_t *ev)
+{
+    ngx_queue_t       *q, *next;
+    ngx_media_feed_t  *feed;
+    ngx_media_pump_t  *p;
+    ngx_media_wire_t  *w;
+
+    p = &ngx_media_pump;
+
+    while (!ngx_queue_empty(&p->fresh)) {
+
+        q = ngx_queue_head(&p->fresh);
+        feed = ngx_queue_data(q, ngx_media_feed_t, fresh);
+
+        ngx_queue_remove(q);
+        feed->is_fresh = 0;
+
+        for (q = ngx_queue_head(&feed->wires);
+             q != ngx_queue_sentinel(&feed->wires);
+             q = next)
+        {
+            next = ngx_queue_next(q);
+            w = ngx_queue_data(q, ngx_media_wire_t, queue);
+
+            if (w->nconsumers) {
+                ngx_media_wire_pull(w);
+                ngx_media_wire_serve_fresh(w);
+            }
+        }
+
+        if (!(feed->epoch & 1)) {
+
+            /* a publisher may have come since: its event is due */
+
+            ngx_media_feed_state(feed);
+        }
+    }
 }
 
 

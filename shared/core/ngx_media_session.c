@@ -586,7 +586,7 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     s->consumer = c;
     s->client->source = ngx_media_source_index(src);
 
-    ngx_media_feed_mark(feed);
+    ngx_media_feed_newcomer(feed);
 
     return live ? NGX_OK : NGX_AGAIN;
 }

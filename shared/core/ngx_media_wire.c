@@ -177,6 +177,7 @@ ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c)
     c->frame_end = 0;
     c->jumps = 0;
     c->round = w->round - 1;
+    c->fresh = 1;
     c->since = ngx_current_msec;
     c->offset = w->feed->source->policy.gop_cache ? 0 : w->head;
 
@@ -721,10 +722,39 @@ ngx_media_wire_serve(ngx_media_wire_t *w, int64_t until)
 }
 
 
+/* newcomers stand at the head of the list */
+
+void
+ngx_media_wire_serve_fresh(ngx_media_wire_t *w)
+{
+    ngx_queue_t           *q;
+    ngx_media_consumer_t  *c;
+
+    while (!ngx_queue_empty(&w->consumers)) {
+
+        q = ngx_queue_head(&w->consumers);
+        c = ngx_queue_data(q, ngx_media_consumer_t, queue);
+
+        if (!c->fresh) {
+            return;
+        }
+
+        c->fresh = 0;
+        c->round = w->round;
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&w->consumers, q);
+
+        ngx_media_wire_one(w, c);
+    }
+}
+
+
 static void
 ngx_media_wire_one(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 {
     w->serving = c;
+    c->fresh = 0;
 
     if (c->paused) {
         /* control bytes may flow */
