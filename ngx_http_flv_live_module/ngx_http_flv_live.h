@@ -105,6 +105,8 @@ typedef struct {
 
 ngx_int_t ngx_http_flv_live_play(ngx_http_request_t *r,
     const ngx_http_flv_live_type_t *type);
+ngx_int_t ngx_http_flv_live_attach(ngx_http_flv_live_ctx_t *ctx,
+    ngx_uint_t flags);
 void ngx_http_flv_live_finalize(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc);
 
 ngx_uint_t ngx_http_flv_live_direct_predict(ngx_http_request_t *r);

@@ -80,13 +80,14 @@ ngx_http_flv_live_direct_predict(ngx_http_request_t *r)
 
 /*
  * The same after it, when the header filters have spoken.  A wire that was
- * chosen with chunk framing is changed where nginx itself must frame.
+ * chosen with chunk framing is left where nginx itself must frame.
  */
 
 ngx_int_t
 ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx)
 {
     uint32_t            *framing;
+    ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -113,8 +114,13 @@ ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx)
 
     *framing = NGX_HTTP_FLV_LIVE_FRAMING_NONE;
 
-    return ngx_media_play_switch(&ctx->consumer, ctx->type->muxer,
-                                 &ctx->params);
+    /* nothing was sent, but what waits is framed: begin anew */
+
+    ngx_media_play_stop(&ctx->consumer);
+
+    rc = ngx_http_flv_live_attach(ctx, 0);
+
+    return (rc == NGX_AGAIN) ? NGX_OK : rc;
 }
 
 

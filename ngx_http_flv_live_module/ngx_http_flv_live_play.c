@@ -114,9 +114,7 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
     flags = (flcf->play_wait == 0 || r->method == NGX_HTTP_HEAD)
             ? NGX_MEDIA_PLAY_LIVE : 0;
 
-    rc = ngx_media_play(&ctx->session, &ctx->consumer,
-                        &ngx_http_flv_live_consumer_ops, type->muxer,
-                        &ctx->params, flags);
+    rc = ngx_http_flv_live_attach(ctx, flags);
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -138,6 +136,19 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
     ngx_http_flv_live_begin(ctx, rc);
 
     return NGX_DONE;
+}
+
+
+/* as ngx_media_play(); the consumer is not attached */
+
+ngx_int_t
+ngx_http_flv_live_attach(ngx_http_flv_live_ctx_t *ctx, ngx_uint_t flags)
+{
+    ngx_memzero(&ctx->consumer, sizeof(ngx_media_consumer_t));
+
+    return ngx_media_play(&ctx->session, &ctx->consumer,
+                          &ngx_http_flv_live_consumer_ops, ctx->type->muxer,
+                          &ctx->params, flags);
 }
 
 

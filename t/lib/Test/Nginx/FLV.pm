@@ -22,8 +22,8 @@ sub flv_start {
 }
 
 # The tags of a body that may be cut off anywhere: { type, ms, body, kind };
-# kind is script, avc or aac (sequence headers), key, inter or audio.  And what
-# is wrong with them, or an empty string.
+# kind is script, avc or aac (sequence headers), eos, key, inter or audio.  And
+# what is wrong with them, or an empty string.
 
 sub flv_tags {
     my ($flv) = @_;
@@ -51,7 +51,8 @@ sub flv_tags {
         push @tags, { type => $type, ms => $ms, body => $body, kind =>
             $type == 18 ? 'script'
                 : $b == 0 ? $type == 9 ? 'avc' : 'aac'
-                : $type == 8 ? 'audio' : $a >> 4 == 1 ? 'key' : 'inter' };
+                : $type == 8 ? 'audio' : $b == 2 ? 'eos'
+                : $a >> 4 == 1 ? 'key' : 'inter' };
 
         $pos += 15 + $size;
     }
@@ -76,6 +77,10 @@ sub check_flv {
         unpack('H*', flv_start($flags)), "$name: flags");
 
     my ($tags, $fault) = flv_tags($flv);
+
+    # an end of sequence may bear the time of its own track
+
+    $tags = [ grep { $_->{kind} ne 'eos' } @$tags ];
 
     for my $i (1 .. $#$tags) {
         $fault ||= "time $tags->[$i]{ms} after $tags->[$i - 1]{ms}"
