@@ -29,7 +29,7 @@ static void ngx_media_core_exit_process(ngx_cycle_t *cycle);
 static ngx_command_t  ngx_media_core_commands[] = {
 
     { ngx_string("media"),
-      NGX_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
       ngx_media_conf_block,
       NGX_MAIN_CONF,
       0,
