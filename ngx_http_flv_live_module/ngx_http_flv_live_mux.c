@@ -59,7 +59,10 @@ ngx_http_flv_live_mux_header(ngx_media_wire_t *w,
             continue;
         }
 
-        dts = first ? first->dts : f->dts;
+        /* libavformat takes metadata of a later time for subtitles */
+
+        dts = (f->flags & NGX_MEDIA_FRAME_META) ? 0
+              : first ? first->dts : f->dts;
 
         if (ngx_http_flv_live_mux_tag(w, f, dts) == NGX_ERROR) {
             return NGX_ERROR;
