@@ -32,7 +32,7 @@ const ngx_media_muxer_t  ngx_stream_rtmp_muxer = {
 };
 
 
-/* metadata and configurations, with the time of what follows them */
+/* metadata, and configurations with the time of what follows them */
 
 static ngx_int_t
 ngx_stream_rtmp_mux_header(ngx_media_wire_t *w,
@@ -53,8 +53,11 @@ ngx_stream_rtmp_mux_header(ngx_media_wire_t *w,
             continue;
         }
 
-        rc = ngx_stream_rtmp_mux_write(w, f, ts);
+        /* libavformat takes metadata of a later time for subtitles */
 
+        rc = ngx_stream_rtmp_mux_write(w, f,
+                                       (f->flags & NGX_MEDIA_FRAME_META) ? 0
+                                                                         : ts);
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
