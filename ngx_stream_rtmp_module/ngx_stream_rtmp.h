@@ -293,7 +293,6 @@ ngx_int_t ngx_stream_rtmp_connected(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd, ngx_uint_t enhanced);
 ngx_int_t ngx_stream_rtmp_bw_done(ngx_stream_rtmp_session_t *s);
 ngx_int_t ngx_stream_rtmp_reconnect(ngx_stream_rtmp_session_t *s);
-ngx_int_t ngx_stream_rtmp_data_start(ngx_stream_rtmp_session_t *s);
 ngx_int_t ngx_stream_rtmp_sample_access(ngx_stream_rtmp_session_t *s);
 ngx_int_t ngx_stream_rtmp_send_amf(ngx_stream_rtmp_session_t *s,
     ngx_uint_t csid, uint32_t msid, ngx_uint_t amf3, ngx_media_amf_out_t *w);

@@ -271,7 +271,11 @@ ngx_stream_rtmp_play_greet(ngx_stream_rtmp_session_t *s)
         return NGX_ERROR;
     }
 
-    return ngx_stream_rtmp_data_start(s);
+    /* as a command: ffmpeg would take the data message for a track */
+
+    return ngx_stream_rtmp_status(s, s->msid, "status",
+                                  "NetStream.Data.Start",
+                                  "Started sending data");
 }
 
 

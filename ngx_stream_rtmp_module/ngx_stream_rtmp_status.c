@@ -351,22 +351,3 @@ ngx_stream_rtmp_sample_access(ngx_stream_rtmp_session_t *s)
                                         NGX_MEDIA_RTMP_AMF0_DATA, s->msid,
                                         buf, ngx_media_amf_out_size(&w));
 }
-
-
-ngx_int_t
-ngx_stream_rtmp_data_start(ngx_stream_rtmp_session_t *s)
-{
-    u_char               buf[128];
-    ngx_media_amf_out_t  w;
-
-    ngx_media_amf_out_init(&w, buf, sizeof(buf));
-
-    ngx_media_amf_put_cstr(&w, "onStatus");
-    ngx_media_amf_put_object(&w);
-    ngx_media_amf_prop_cstr(&w, "code", "NetStream.Data.Start");
-    ngx_media_amf_put_end(&w);
-
-    return ngx_stream_rtmp_send_message(s, NGX_MEDIA_RTMP_CSID_DATA,
-                                        NGX_MEDIA_RTMP_AMF0_DATA, s->msid,
-                                        buf, ngx_media_amf_out_size(&w));
-}
