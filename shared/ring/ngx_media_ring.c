@@ -27,6 +27,7 @@ static u_char *ngx_media_ring_chunk(const ngx_media_chunks_t *chunks,
     const uint32_t *entry);
 static int ngx_media_ring_reserve(ngx_media_ring_writer_t *w, uint32_t size,
     int64_t dts);
+static uint32_t ngx_media_ring_full(const ngx_media_ring_t *ring);
 static int ngx_media_ring_take(ngx_media_ring_writer_t *w, uint32_t size);
 static uint32_t ngx_media_ring_missing(ngx_media_ring_writer_t *w,
     uint32_t size);
@@ -212,7 +213,9 @@ ngx_media_ring_reserve(ngx_media_ring_writer_t *w, uint32_t size, int64_t dts)
         return NGX_MEDIA_ERROR;
     }
 
-    if (ngx_media_ring_missing(w, size) == 0) {
+    if (ngx_media_ring_missing(w, size) == 0
+        && !ngx_media_ring_full(w->ring))
+    {
         return NGX_MEDIA_OK;
     }
 
@@ -224,7 +227,8 @@ ngx_media_ring_reserve(ngx_media_ring_writer_t *w, uint32_t size, int64_t dts)
 
     for ( ;; ) {
 
-        if (w->used + ngx_media_ring_missing(w, size) <= w->max
+        if (!ngx_media_ring_full(w->ring)
+            && w->used + ngx_media_ring_missing(w, size) <= w->max
             && ngx_media_ring_take(w, size) == NGX_MEDIA_OK)
         {
             return NGX_MEDIA_OK;
@@ -259,6 +263,16 @@ ngx_media_ring_missing(ngx_media_ring_writer_t *w, uint32_t size)
     }
 
     return n;
+}
+
+
+/* The table of descriptors would wrap onto the chunk of the tail. */
+
+static uint32_t
+ngx_media_ring_full(const ngx_media_ring_t *ring)
+{
+    return (ring->head >> NGX_MEDIA_DESC_SHIFT)
+           - (ring->tail >> NGX_MEDIA_DESC_SHIFT) >= NGX_MEDIA_RING_INDEX;
 }
 
 
