@@ -25,6 +25,10 @@
 #define NGX_MEDIA_TIMELINE_GAP_MAX 10000000
 
 
+static int64_t ngx_media_timeline_pick(ngx_media_timeline_t *tl, int track,
+    int64_t dts, int64_t now, int *jumped);
+static int ngx_media_timeline_nearer(ngx_media_timeline_t *tl, int track,
+    int64_t a, int64_t b, int64_t now);
 static int ngx_media_timeline_plausible(ngx_media_timeline_t *tl, int track,
     int64_t out, int64_t now);
 static int64_t ngx_media_timeline_jump(ngx_media_timeline_t *tl, int64_t dts,
@@ -81,17 +85,7 @@ ngx_media_timeline_map(ngx_media_timeline_t *tl, int track, int64_t dts,
         return out;
     }
 
-    if (!ngx_media_timeline_plausible(tl, track, out, now)) {
-
-        if (ngx_media_timeline_plausible(tl, track, dts + tl->offset_old, now))
-        {
-            out = dts + tl->offset_old;
-
-        } else {
-            out = ngx_media_timeline_jump(tl, dts, now);
-            *jumped = 1;
-        }
-    }
+    out = ngx_media_timeline_pick(tl, track, dts, now, jumped);
 
     if (tl->seen & (1u << track)) {
 
@@ -104,8 +98,11 @@ ngx_media_timeline_map(ngx_media_timeline_t *tl, int track, int64_t dts,
             tl->fixes++;
         }
 
-    } else if (out < 0) {
-        out = 0;
+    } else if (out < tl->base) {
+
+        /* a publisher that came back: not into the time before */
+
+        out = tl->base;
     }
 
     tl->seen |= 1u << track;
@@ -118,6 +115,67 @@ ngx_media_timeline_map(ngx_media_timeline_t *tl, int track, int64_t dts,
     }
 
     return out;
+}
+
+
+static int64_t
+ngx_media_timeline_pick(ngx_media_timeline_t *tl, int track, int64_t dts,
+    int64_t now, int *jumped)
+{
+    int64_t   out, old;
+    uint32_t  bit;
+
+    bit = 1u << track;
+    out = dts + tl->offset;
+    old = dts + tl->offset_old;
+
+    if (ngx_media_timeline_plausible(tl, track, out, now)
+        && ((tl->moved & bit) || out == old
+            || !ngx_media_timeline_nearer(tl, track, old, out, now)))
+    {
+        tl->moved |= bit;
+        return out;
+    }
+
+    if (out != old && ngx_media_timeline_plausible(tl, track, old, now)) {
+
+        if (tl->moved & bit) {
+
+            /* the jump was one of a few stray frames: back to what held */
+
+            tl->offset_old = tl->offset;
+            tl->offset = old - dts;
+            tl->moved = bit;
+        }
+
+        return old;
+    }
+
+    *jumped = 1;
+    tl->moved = bit;
+
+    return ngx_media_timeline_jump(tl, dts, now);
+}
+
+
+/* is a nearer than b to where the track should be now? */
+
+static int
+ngx_media_timeline_nearer(ngx_media_timeline_t *tl, int track, int64_t a,
+    int64_t b, int64_t now)
+{
+    int64_t  expected;
+
+    expected = tl->last;
+
+    if (tl->seen & (1u << track)) {
+        expected = tl->track[track] + (now - tl->track_now[track]);
+    }
+
+    a -= expected;
+    b -= expected;
+
+    return (a < 0 ? -a : a) < (b < 0 ? -b : b);
 }
 
 

@@ -8,7 +8,8 @@
  * that is common to all tracks, so audio and video keep their distance.  A
  * jump (a clock that was reset, or a step larger than time really passed)
  * makes a new offset; the one before it stays good for the frames of other
- * tracks that are still on their way from before the jump:
+ * tracks that are still on their way from before the jump; which of the two
+ * a frame means is told by the time it is expected at:
  *
  *    in    100 120 140 | 5 25 45            offset -100, then +55
  *    out     0  20  40 | 60 80 100
@@ -39,6 +40,7 @@ typedef struct {
     int64_t    track[NGX_MEDIA_MAX_TRACKS];       /* newest out of a track */
     int64_t    track_now[NGX_MEDIA_MAX_TRACKS];   /* when it came */
     uint32_t   seen;            /* tracks that had a frame */
+    uint32_t   moved;           /* tracks that follow the newest offset */
     uint32_t   jumps;           /* new offsets made */
     uint32_t   fixes;           /* single frames moved */
     uint8_t    mode;
