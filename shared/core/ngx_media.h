@@ -167,7 +167,7 @@ typedef enum {
 typedef enum {
     NGX_MEDIA_REASON_NONE = 0,
     NGX_MEDIA_REASON_NAME,                 /* a name is not acceptable */
-    NGX_MEDIA_REASON_BUSY,                 /* publish: name is being published */
+    NGX_MEDIA_REASON_BUSY,                 /* publish: it has a publisher */
     NGX_MEDIA_REASON_FULL,                 /* arena or tables are full */
     NGX_MEDIA_REASON_NOT_FOUND,            /* play: nobody publishes it */
     NGX_MEDIA_REASON_DENIED,               /* policy or hook said no */
