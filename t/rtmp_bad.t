@@ -211,6 +211,7 @@ $start = time();
 
 while (time() - $start < 10 && !stopped()) {
     flow(5, 200000);
+    $c->send_message(3, 0, 0, pack('N', 1), csid => 2);
     sleep(0.1);
 }
 
