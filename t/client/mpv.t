@@ -34,7 +34,7 @@ for my $player ([ 'rtmp', "$rtmp/live/clip" ],
 
     my $out = run_for($t, $seconds + 4, as_user($t, 'mpv'), qw/ --no-config
         --no-input-terminal --vo=null --ao=null --term-osd=no
-        --msg-level=all=warn,statusline=status/,
+        /, "--msg-level=all=warn,statusline=status",
         '--term-status-msg=at=${=time-pos} av=${=avsync} '
         . 'frame=${=estimated-frame-number} '
         . 'drop=${=decoder-frame-drop-count}/${=frame-drop-count}\n', $url);
