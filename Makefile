@@ -200,7 +200,8 @@ matrix: test-deps
 	            > /dev/null || exit 1; \
 	        static=; [ $$add = dynamic-module ] || static=1; \
 	        TEST_NGINX_BINARY=$$out/nginx TEST_NGINX_MODULES=$$out \
-	        TEST_NGINX_STATIC=$$static prove -It/lib t/smoke.t || exit 1; \
+	        TEST_NGINX_STATIC=$$static TEST_NGINX_NOSKIP=1 \
+	        prove -It/lib t/smoke.t || exit 1; \
 	    done; \
 	 done; [ -z "$$left" ] || echo "left out, no source to be had:$$left"
 

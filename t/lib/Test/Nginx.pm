@@ -28,6 +28,7 @@ package Test::Nginx;
 # The environment: TEST_NGINX_BINARY, TEST_NGINX_MODULES (where our .so files
 # are, default objs), TEST_NGINX_STATIC=1 (they are in the binary),
 # TEST_NGINX_WORKERS (default 4), TEST_NGINX_LOG_LEVEL (default info),
+# TEST_NGINX_NOSKIP=1 (a test that would be skipped for a missing module fails),
 # TEST_NGINX_VERBOSE, TEST_NGINX_LEAVE and TEST_NGINX_CATLOG (tell what is
 # sent and received, keep the directory, show the log), TEST_NGINX_GLOBALS,
 # TEST_NGINX_GLOBALS_HTTP, TEST_NGINX_GLOBALS_STREAM (more configuration).
@@ -253,8 +254,9 @@ sub has {
     my ($self, @features) = @_;
 
     for my $feature (@features) {
-        Test::More::plan(skip_all => "no $feature available")
-            unless $self->has_module($feature);
+        next if $self->has_module($feature);
+        die "no $feature available\n" if $ENV{TEST_NGINX_NOSKIP};
+        Test::More::plan(skip_all => "no $feature available");
     }
 
     return $self;
