@@ -376,15 +376,15 @@ void load_player_finish(void);
 
 typedef struct {
     uint64_t        cpu_ns;
-    uint64_t        pss_kb;      /* without the arena */
-    uint64_t        private_kb;  /* without the arena */
-    uint64_t        rss_kb;
-    uint64_t        arena_kb;    /* pss of memfd mappings */
+    uint64_t        anon_kb;
+    uint64_t        arena_kb;    /* shared: memfd */
+    uint64_t        file_kb;
     unsigned        procs;
 } load_acct_t;
 
 int load_acct_pids(const char *list);
 void load_acct_read(load_acct_t *a, int memory);
+double load_acct_machine(void);
 
 
 /* load_report.c */
@@ -398,6 +398,7 @@ typedef struct {
     double          seconds;
     double          ramp_seconds;
     double          own_cpu;     /* of this tool, cores */
+    double          machine_cpu; /* of everything, cores */
     unsigned        measured;    /* players live at its begin */
     uint64_t        frames_published;
 } load_result_t;
@@ -431,6 +432,7 @@ typedef struct {
     unsigned        slow_rate;
     unsigned        pausing;
     unsigned        churn;       /* a second */
+    unsigned        churn_http;
     unsigned        rate;        /* connects a second */
     unsigned        kbps;
     unsigned        fps;

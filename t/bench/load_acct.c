@@ -4,10 +4,10 @@
  *
  * What the server costs, from /proc: run time of all threads of the given
  * processes and of all their descendants (a master's workers), and their
- * memory.  Mappings of a memfd (the shared arena of frames) are counted
- * apart: they do not grow with players.
+ * memory as proportional set size: anonymous (a server's own), shared (the
+ * arena of frames) and of files (code; it depends on who else runs it).
  *
- * proc(5): task/TID/schedstat (ns on a CPU), smaps.
+ * proc(5): task/TID/schedstat (ns on a CPU), smaps_rollup.
  */
 
 
@@ -15,6 +15,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <unistd.h>
 
 
 #define LOAD_PIDS_MAX  256
@@ -177,42 +178,63 @@ load_acct_cpu(int pid)
 static void
 load_acct_memory(int pid, load_acct_t *a)
 {
-    int                  arena;
     FILE                *fp;
-    char                 line[1024], key[64];
+    char                 line[256], key[64];
     unsigned long long   kb;
 
-    snprintf(line, sizeof(line), "/proc/%d/smaps", pid);
+    snprintf(line, sizeof(line), "/proc/%d/smaps_rollup", pid);
 
     fp = fopen(line, "r");
     if (fp == NULL) {
         return;
     }
 
-    arena = 0;
-
     while (fgets(line, sizeof(line), fp)) {
 
         if (sscanf(line, "%63[A-Za-z_]: %llu kB", key, &kb) != 2) {
-            if (!isupper((u_char) line[0])) {
-                arena = (strstr(line, "memfd:") != NULL);
-            }
-
             continue;
         }
 
-        if (strcmp(key, "Pss") == 0) {
-            *(arena ? &a->arena_kb : &a->pss_kb) += kb;
+        if (strcmp(key, "Pss_Anon") == 0) {
+            a->anon_kb += kb;
 
-        } else if (strcmp(key, "Rss") == 0) {
-            a->rss_kb += kb;
+        } else if (strcmp(key, "Pss_Shmem") == 0) {
+            a->arena_kb += kb;
 
-        } else if (!arena && strncmp(key, "Private_", 8) == 0) {
-            a->private_kb += kb;
+        } else if (strcmp(key, "Pss_File") == 0) {
+            a->file_kb += kb;
         }
     }
 
     fclose(fp);
+}
+
+
+/* seconds that all CPUs were busy since the machine was started */
+
+double
+load_acct_machine(void)
+{
+    FILE                *fp;
+    unsigned long long   v[8];
+    double               busy;
+
+    fp = fopen("/proc/stat", "r");
+    if (fp == NULL) {
+        return 0;
+    }
+
+    busy = 0;
+
+    if (fscanf(fp, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0],
+               &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8)
+    {
+        busy = (double) (v[0] + v[1] + v[2] + v[5] + v[6] + v[7]);
+    }
+
+    fclose(fp);
+
+    return busy / (double) sysconf(_SC_CLK_TCK);
 }
 
 

@@ -52,11 +52,12 @@ static const char  load_usage[] =
 "                        more players: that stop reading, that read slowly,\n"
 "                        that pause and resume\n"
 "  --churn N             more players a second: connect, keyframe, close\n"
+"  --churn-http          over HTTP, also where there are no HTTP players\n"
 "  --rate N              connects a second while players come [500]\n"
 "  --bitrate KBIT [200]  --fps N [25]  --gop FRAMES [50]  --chunk N [60000]\n"
 "  --ts-start MS         the publishers' first timestamp [0]\n"
 "  --flv FILE [--loop]   publish, or expect, the frames of a file\n"
-"  --duration S [5]      --settle S [1]  --drain MS [1500]\n"
+"  --duration S [5]      --settle S [1]  --drain MS [5000]\n"
 "  --ramp-timeout S      how long all may take for a first keyframe [30]\n"
 "  --sources N           connect from 127.0.1.1 .. N\n"
 "  --pid PID[,PID...]    the server: its CPU and memory\n"
@@ -86,6 +87,7 @@ static const struct option  load_options[] = {
     { "slow-rate",     1, NULL, 'W' },
     { "pausing",       1, NULL, 'P' },
     { "churn",         1, NULL, 'c' },
+    { "churn-http",    0, NULL, 'H' },
     { "rate",          1, NULL, 't' },
     { "bitrate",       1, NULL, 'b' },
     { "fps",           1, NULL, 'f' },
@@ -184,6 +186,8 @@ load_opt_flag(int c)
         return &o->quiet;
     case 'l':
         return &o->floor;
+    case 'H':
+        return &o->churn_http;
     default:
         return NULL;
     }
@@ -252,7 +256,7 @@ load_opt_defaults(void)
     o->fps = 25;
     o->gop = 50;
     o->chunk = 60000;
-    o->drain_ms = 1500;
+    o->drain_ms = 5000;
     o->duration = 5;
     o->settle = 1;
     o->ramp_timeout = 30;
@@ -501,11 +505,12 @@ load_own_cpu(void)
 static void
 load_measure(load_result_t *r)
 {
-    double    own;
+    double    own, machine;
     uint64_t  t;
 
     load_acct_read(&r->begin, 0);
     own = load_own_cpu();
+    machine = load_acct_machine();
     t = load_now();
     r->measured = ld.live;
     ld.measuring = 1;
@@ -516,6 +521,7 @@ load_measure(load_result_t *r)
     load_acct_read(&r->end, 0);
     r->seconds = (double) (load_now() - t) / (double) LOAD_SEC;
     r->own_cpu = (load_own_cpu() - own) / r->seconds;
+    r->machine_cpu = (load_acct_machine() - machine) / r->seconds;
 }
 
 

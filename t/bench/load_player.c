@@ -279,7 +279,8 @@ load_player_churn(uint64_t now)
         return;
     }
 
-    http = ld.opt.rtmp_players == 0 && ld.opt.http_players;
+    http = ld.opt.churn_http
+           || (ld.opt.rtmp_players == 0 && ld.opt.http_players);
 
     if (ld.opt.rtmp_players && ld.opt.http_players) {
         http = n & 1;

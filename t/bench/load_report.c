@@ -93,12 +93,21 @@ load_report_faults(load_stat_t *s)
 }
 
 
+/* what one player or publisher added */
+
+static void
+load_out_each(const char *key, unsigned n, uint64_t before, uint64_t after)
+{
+    load_out(key, "%.2f", n ? ((double) after - (double) before) / n : 0);
+}
+
+
 /* costs are zero without --pid */
 
 static void
 load_report_costs(load_result_t *r)
 {
-    double  cpu, mem, units;
+    double  cpu, units;
 
     load_out("seconds", "%.3f", r->seconds);
     load_out_n64("server_procs", r->after.procs);
@@ -106,6 +115,9 @@ load_report_costs(load_result_t *r)
     if (r->after.procs == 0) {
         return;
     }
+
+    load_out("others_cpu", "%.3f", r->machine_cpu - r->own_cpu
+             - (double) (r->end.cpu_ns - r->begin.cpu_ns) / 1e9 / r->seconds);
 
     cpu = (double) (r->end.cpu_ns - r->begin.cpu_ns) / 1000;
     load_out("server_cpu", "%.4f", cpu / 1e6 / r->seconds);
@@ -117,26 +129,21 @@ load_report_costs(load_result_t *r)
     load_out("cpu_us_per_publisher_s", "%.2f",
              units > 0 && ld.nplayers == 0 ? cpu / units : 0);
 
-    mem = (double) r->after.pss_kb - (double) r->published.pss_kb;
-    load_out("kb_per_player", "%.2f",
-             ld.live ? mem / (double) ld.live : 0);
+    load_out_each("kb_per_player", ld.live, r->published.anon_kb,
+                  r->after.anon_kb);
+    load_out_each("arena_kb_per_player", ld.live, r->published.arena_kb,
+                  r->after.arena_kb);
+    load_out_each("kb_per_publisher", ld.opt.publishers, r->idle.anon_kb,
+                  r->published.anon_kb);
+    load_out_each("arena_kb_per_publisher", ld.opt.publishers,
+                  r->idle.arena_kb, r->published.arena_kb);
 
-    mem = (double) r->after.private_kb - (double) r->published.private_kb;
-    load_out("private_kb_per_player", "%.2f",
-             ld.live ? mem / (double) ld.live : 0);
-
-    mem = (double) r->published.pss_kb - (double) r->idle.pss_kb;
-    load_out("kb_per_publisher", "%.2f",
-             ld.opt.publishers ? mem / ld.opt.publishers : 0);
-
-    mem = (double) r->published.arena_kb - (double) r->idle.arena_kb;
-    load_out("arena_kb_per_publisher", "%.2f",
-             ld.opt.publishers ? mem / ld.opt.publishers : 0);
-
-    load_out_n64("pss_idle_kb", r->idle.pss_kb);
-    load_out_n64("pss_published_kb", r->published.pss_kb);
-    load_out_n64("pss_after_kb", r->after.pss_kb);
+    load_out_n64("anon_idle_kb", r->idle.anon_kb);
+    load_out_n64("anon_published_kb", r->published.anon_kb);
+    load_out_n64("anon_after_kb", r->after.anon_kb);
+    load_out_n64("arena_idle_kb", r->idle.arena_kb);
     load_out_n64("arena_after_kb", r->after.arena_kb);
+    load_out_n64("file_after_kb", r->after.file_kb);
 }
 
 
