@@ -151,6 +151,9 @@ sub finish {
 
     return if $self->{_pid} != $$ || $self->{_finished}++;
 
+    # clients first, as nginx waits for them; servers of the test may be needed
+
+    $self->stop_daemons('program');
     $self->stop();
     $self->stop_daemons();
 
@@ -195,8 +198,17 @@ sub finish {
 sub alerts {
     my ($self) = @_;
 
-    my @alerts = grep { /\[alert\]/ }
-        split /\n/, $self->read_file('error.log') || '';
+    my $log = $self->read_file('error.log') || '';
+
+    # nginx before 1.25 takes a session that TERM ends after QUIT for a leak
+
+    if (defined $self->{_cut} && length $log > $self->{_cut}) {
+        my $end = substr $log, $self->{_cut};
+        $end =~ s/^.*\[alert\].* (open socket #\d+ left|aborting$).*\n//mg;
+        substr($log, $self->{_cut}) = $end;
+    }
+
+    my @alerts = grep { /\[alert\]/ } split /\n/, $log;
 
     return grep {
         !(/process (\d+) exited on signal/ && $self->{_killed}{$1})
@@ -408,6 +420,8 @@ sub stop {
     my @all = ($master, $self->_children($master));
 
     for my $step (['QUIT', $opts{grace} || 3], ['TERM', 10], ['KILL', 5]) {
+        $self->{_cut} = -s "$self->{_testdir}/error.log"
+            if $step->[0] eq 'TERM';
         kill $step->[0], $step->[0] eq 'KILL' ? @all : $master;
         last if wait_until(sub { $self->_gone($master) }, $step->[1]);
         Test::More::diag("nginx did not end on TERM") if $step->[0] eq 'TERM';
@@ -420,10 +434,14 @@ sub stop {
     return $self;
 }
 
-sub stop_daemons {
-    my ($self) = @_;
+# All of them, or only those that are programs.
 
-    my @pids = map { $_->{pid} } splice @{$self->{_daemons}};
+sub stop_daemons {
+    my ($self, $programs) = @_;
+
+    my @those = grep { !$programs || $_->{program} } @{$self->{_daemons}};
+    my %ended = map { $_->{pid} => 1 } @those;
+    my @pids = map { $_->{pid} } grep { !$self->_reaped($_->{pid}) } @those;
 
     kill 'TERM', @pids;
 
@@ -432,6 +450,8 @@ sub stop_daemons {
         kill 'KILL', $pid;
         waitpid($pid, 0);
     }
+
+    @{$self->{_daemons}} = grep { !$ended{$_->{pid}} } @{$self->{_daemons}};
 
     return $self;
 }
@@ -531,7 +551,8 @@ sub run_daemon {
         $pid = $self->_spawn($log, $code, @args);
     }
 
-    push @{$self->{_daemons}}, { pid => $pid, log => $log };
+    push @{$self->{_daemons}},
+        { pid => $pid, log => $log, program => !ref $code };
 
     return $pid;
 }
