@@ -481,6 +481,9 @@ ngx_stream_rtmp_linger(ngx_stream_rtmp_session_t *s)
 
     ngx_media_unpublish(&s->media);
 
+    s->waiting = 0;
+    s->detaching = 0;
+
     ngx_stream_rtmp_stage(s, NGX_STREAM_RTMP_LINGER);
 
     c->read->handler = ngx_stream_rtmp_linger_handler;
