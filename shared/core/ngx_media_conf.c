@@ -41,6 +41,10 @@ static char *ngx_media_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_media_conf_value(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_media_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_media_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_media_conf_publish_timeout(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static void *ngx_media_policy_create_conf(ngx_conf_t *cf);
@@ -84,19 +88,19 @@ static ngx_media_conf_setter_t  ngx_media_set_flag = {
 };
 
 static ngx_media_conf_setter_t  ngx_media_set_msec = {
-    ngx_conf_set_msec_slot, NULL
+    ngx_media_conf_msec, NULL
 };
 
 static ngx_media_conf_setter_t  ngx_media_set_jitter = {
-    ngx_conf_set_enum_slot, ngx_media_jitters
+    ngx_media_conf_enum, ngx_media_jitters
 };
 
 static ngx_media_conf_setter_t  ngx_media_set_atc = {
-    ngx_conf_set_enum_slot, ngx_media_atcs
+    ngx_media_conf_enum, ngx_media_atcs
 };
 
 static ngx_media_conf_setter_t  ngx_media_set_conflict = {
-    ngx_conf_set_enum_slot, ngx_media_conflicts
+    ngx_media_conf_enum, ngx_media_conflicts
 };
 
 static ngx_media_conf_setter_t  ngx_media_set_publish_timeout = {
@@ -664,6 +668,75 @@ ngx_media_conf_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     where->cmd = cmd;
     where->file = cf->conf_file->file.name.data;
     where->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+
+/* as nginx's own setter, but it tells what may be said */
+
+static char *
+ngx_media_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char           *last, buf[128];
+    ngx_str_t        *value;
+    ngx_uint_t       *np;
+    ngx_conf_enum_t  *e;
+
+    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    last = buf;
+
+    for (e = cmd->post; e->name.len; e++) {
+
+        if (e->name.len == value[1].len
+            && ngx_strncmp(e->name.data, value[1].data, e->name.len) == 0)
+        {
+            *np = e->value;
+            return NGX_CONF_OK;
+        }
+
+        last = ngx_slprintf(last, buf + sizeof(buf), "%s\"%V\"",
+                            (last == buf) ? "" : " or ", &e->name);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\", say %*s", &value[1],
+                       &cmd->name, (size_t) (last - buf), buf);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_media_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t    ms;
+    ngx_str_t   *value;
+    ngx_msec_t  *msp;
+
+    msp = (ngx_msec_t *) ((char *) conf + cmd->offset);
+
+    if (*msp != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\", say for example "
+                           "10s or 500ms", &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *msp = (ngx_msec_t) ms;
 
     return NGX_CONF_OK;
 }
