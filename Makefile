@@ -45,7 +45,12 @@ GOAL ?= modules
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
 	libpcre2-dev zlib1g-dev
 TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
-	curl openssl dpkg-dev
+	curl openssl dpkg-dev $(CLIENT_DEPS)
+
+# npm may have come with another package than Debian's
+
+CLIENT_DEPS = $(filter-out $(if $(shell command -v npm),npm), \
+	$(file < t/client/packages.txt))
 
 
 default: modules
