@@ -26,7 +26,7 @@
 
 
 #define NGX_HTTP_FLV_LIVE_SPANS   8
-#define NGX_HTTP_FLV_LIVE_BATCH   (256 * 1024)
+#define NGX_HTTP_FLV_LIVE_BATCH   65536
 
 
 /* a buf and what holds its memory; buf is first: chains point to it */
