@@ -65,6 +65,7 @@ $t->write_file_expand('near.conf', <<'END_OF_CONF');
 %%TEST_GLOBALS%%
 events { }
 http {
+    %%TEST_GLOBALS_HTTP%%
     flv_live on;
     server {
         listen 127.0.0.1:8080;
@@ -130,8 +131,8 @@ http {
 
         location ~ ^/live/filtered {
             flv_live;
-            sub_filter_types *;
-            sub_filter nothingofthekind something;
+            ssi on;
+            ssi_types video/x-flv;
         }
 
         location ~ ^/live/whole {
@@ -306,10 +307,11 @@ check_flv(http_content($r), 'a body filter', 1, 1);
 
 my $alone = get11('/live/alone.flv', start => 1);
 http_end($alone, limit => 1000);
-is(http_status(get11('/live/alone.flv')), 503, 'limit_conn');
+is(http_status(http_get('/live/alone.flv', limit => 1000)), 503,
+    'limit_conn');
 close $alone;
 ok(wait_until(sub {
-    (http_status(get11('/live/alone.flv', limit => 1000)) || 0) == 200
+    (http_status(http_get('/live/alone.flv', limit => 1000)) || 0) == 200
 }, 5), 'limit_conn: room again');
 
 # one that never reads; meanwhile another loses nothing
