@@ -16,7 +16,8 @@ package Test::Nginx::Player;
 #
 # The clip is made once and sent as it is, over and over; each of its frames
 # is another one, so what a player got tells what it missed.  All players that
-# were made are read in play_until(), until they are closed or dropped.
+# were made are read in play_until(), until they are closed or dropped.  rcvbuf
+# sets the buffer of the socket, limit how much is read in one go.
 
 use warnings;
 use strict;
@@ -108,14 +109,8 @@ sub flv {
     my ($class, $uri, %o) = @_;
 
     my $self = $class->new(%o);
-    my $s = $self->{socket} = IO::Socket::INET->new(Proto => 'tcp',
-        PeerAddr => '127.0.0.1:' . port($o{port} || 8080), Timeout => 5,
-        $o{rcvbuf} ? (Sockopts => []) : ())
-        or die "can't connect: $@\n";
+    my $s = $self->{socket} = _connect($o{port} || 8080, $o{rcvbuf});
 
-    setsockopt($s, Socket::SOL_SOCKET, Socket::SO_RCVBUF, $o{rcvbuf})
-        if $o{rcvbuf};
-    $s->autoflush(1);
     print $s "GET $uri HTTP/1.0" . CRLF . 'Host: ' . ($o{host} || 'localhost')
         . CRLF . "Referer: $self->{page}" . CRLF . CRLF;
 
@@ -128,11 +123,10 @@ sub rtmp {
     my ($class, $app, $stream, %o) = @_;
 
     my $self = $class->new(%o);
-    my $r = Test::RTMP->new(port($o{port} || 1935));
+    my $r = Test::RTMP->new(undef, socket => _connect($o{port} || 1935,
+        $o{rcvbuf}));
 
     $self->{socket} = $r->{socket};
-    setsockopt($self->{socket}, Socket::SOL_SOCKET, Socket::SO_RCVBUF,
-        $o{rcvbuf}) if $o{rcvbuf};
     $r->connect($app, pageUrl => $self->{page},
         $o{host} ? (host => $o{host}) : ());
     $self->{start} = $r->play($stream, $o{expect} ? (expect => $o{expect})
@@ -142,6 +136,19 @@ sub rtmp {
     $self->parse();
 
     return $players{$self->{n}} = $self;
+}
+
+sub _connect {
+    my ($port, $rcvbuf) = @_;
+
+    my $s = IO::Socket::INET->new(Proto => 'tcp') or die "no socket: $!\n";
+
+    setsockopt($s, Socket::SOL_SOCKET, Socket::SO_RCVBUF, $rcvbuf) if $rcvbuf;
+    connect($s, Socket::pack_sockaddr_in(port($port),
+        Socket::inet_aton('127.0.0.1'))) or die "can't connect: $!\n";
+    $s->autoflush(1);
+
+    return $s;
 }
 
 # Not read any more from here on.
