@@ -52,7 +52,8 @@
 #define NGX_STREAM_RTMP_KEEP_BUFFER        8192
 #define NGX_STREAM_RTMP_MAX_UNSENT         262144
 #define NGX_STREAM_RTMP_NOTSENT            131072
-#define NGX_STREAM_RTMP_MAX_MSID           31
+#define NGX_STREAM_RTMP_MAX_MSID           7
+#define NGX_STREAM_RTMP_MSIDS              0xfe    /* 1 to MAX_MSID */
 
 /* opt[] of the wire parameters of the muxer */
 
@@ -306,6 +307,10 @@ ngx_int_t ngx_stream_rtmp_send_amf(ngx_stream_rtmp_session_t *s,
  */
 ngx_int_t ngx_stream_rtmp_command(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_message_t *msg);
+
+/* 1 where a publish or play may use that message stream. */
+ngx_uint_t ngx_stream_rtmp_msid_ok(ngx_stream_rtmp_session_t *s,
+    uint32_t msid);
 
 /* Names the source from tcUrl, app and name; NGX_OK, NGX_DECLINED, _ERROR. */
 ngx_int_t ngx_stream_rtmp_name(ngx_stream_rtmp_session_t *s,

@@ -200,6 +200,12 @@ done:
 }
 
 
+/*
+ * Ids are few, since players with different ones can not share a wire.  Where
+ * a client never deletes its streams, those that it does not use are taken
+ * from it.
+ */
+
 static ngx_int_t
 ngx_stream_rtmp_create_stream(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd)
@@ -207,16 +213,17 @@ ngx_stream_rtmp_create_stream(ngx_stream_rtmp_session_t *s,
     double    number;
     uint32_t  msid;
 
-    for (msid = 1; msid <= NGX_STREAM_RTMP_MAX_MSID; msid++) {
-        if (!(s->msids & (uint32_t) 1 << msid)) {
-            break;
+    if (s->msids == NGX_STREAM_RTMP_MSIDS) {
+        s->msids = 0;
+
+        if (s->stage == NGX_STREAM_RTMP_PUBLISH
+            || s->stage == NGX_STREAM_RTMP_PLAY)
+        {
+            s->msids = (uint32_t) 1 << s->msid;
         }
     }
 
-    if (msid > NGX_STREAM_RTMP_MAX_MSID) {
-        return ngx_stream_rtmp_error(s, cmd, "NetConnection.Call.Failed",
-                                     "Too many streams");
-    }
+    for (msid = 1; s->msids & (uint32_t) 1 << msid; msid++) { /* void */ }
 
     s->msids |= (uint32_t) 1 << msid;
     s->created = 1;
@@ -224,6 +231,23 @@ ngx_stream_rtmp_create_stream(ngx_stream_rtmp_session_t *s,
     number = msid;
 
     return ngx_stream_rtmp_result(s, cmd, &number);
+}
+
+
+/* some clients never create a stream and use 0 */
+
+ngx_uint_t
+ngx_stream_rtmp_msid_ok(ngx_stream_rtmp_session_t *s, uint32_t msid)
+{
+    if (msid <= NGX_STREAM_RTMP_MAX_MSID) {
+        return 1;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "RTMP client uses message stream %uD, which was never "
+                  "created", msid);
+
+    return 0;
 }
 
 

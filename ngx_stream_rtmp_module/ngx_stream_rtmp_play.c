@@ -119,6 +119,10 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
     ngx_int_t                rc;
     ngx_media_wire_params_t  params;
 
+    if (!ngx_stream_rtmp_msid_ok(s, cmd->msid)) {
+        return NGX_ERROR;
+    }
+
     if (s->stage == NGX_STREAM_RTMP_PLAY) {
         rc = ngx_stream_rtmp_play_stop(s);
 

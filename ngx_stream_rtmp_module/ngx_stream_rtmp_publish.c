@@ -78,6 +78,10 @@ ngx_stream_rtmp_publish(ngx_stream_rtmp_session_t *s,
     ngx_int_t            rc;
     ngx_media_amf_str_t  name;
 
+    if (!ngx_stream_rtmp_msid_ok(s, cmd->msid)) {
+        return NGX_ERROR;
+    }
+
     if (s->stage == NGX_STREAM_RTMP_PLAY) {
         rc = ngx_stream_rtmp_play_stop(s);
 
