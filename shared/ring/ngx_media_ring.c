@@ -13,6 +13,9 @@
 #include "ngx_media_ring.h"
 
 
+#define NGX_MEDIA_RING_MIN  4       /* chunks */
+
+
 #define ngx_media_ring_data_slot(ring, pos)                                   \
     (&(ring)->data[((pos) >> NGX_MEDIA_CHUNK_SHIFT) % NGX_MEDIA_RING_DATA])
 
@@ -195,6 +198,23 @@ ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
     __atomic_store_n(&ring->head, f->seq + 1, __ATOMIC_RELEASE);
 
     return NGX_MEDIA_OK;
+}
+
+
+int
+ngx_media_ring_prepare(ngx_media_ring_writer_t *w, uint32_t size)
+{
+    if (size / NGX_MEDIA_CHUNK_SIZE + 2 > w->max) {
+        return NGX_MEDIA_ERROR;
+    }
+
+    if (ngx_media_ring_full(w->ring)
+        || w->used + ngx_media_ring_missing(w, size) > w->max)
+    {
+        return NGX_MEDIA_DECLINED;
+    }
+
+    return ngx_media_ring_take(w, size);
 }
 
 
@@ -468,6 +488,27 @@ ngx_media_ring_shrink(ngx_media_ring_writer_t *w, int hard)
     }
 
     return ngx_media_ring_free(w, tail, desc.pos);
+}
+
+
+uint32_t
+ngx_media_ring_limit(ngx_media_ring_writer_t *w, uint32_t max)
+{
+    uint32_t  n;
+    uint64_t  tail, pos;
+
+    w->max = (max < NGX_MEDIA_RING_MIN) ? NGX_MEDIA_RING_MIN : max;
+
+    for (n = 0; w->used > w->max; ) {
+
+        if (ngx_media_ring_oldest_chunk(w, &tail, &pos) != NGX_MEDIA_OK) {
+            break;
+        }
+
+        n += ngx_media_ring_free(w, tail, pos);
+    }
+
+    return n;
 }
 
 

@@ -126,10 +126,22 @@ int ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
     int64_t now);
 
 /*
+ * Takes the chunks that the next frame of size bytes will need, without
+ * giving up history.  Returns as append().
+ */
+int ngx_media_ring_prepare(ngx_media_ring_writer_t *w, uint32_t size);
+
+/*
  * Frees history before the newest starting point (hard = 0), or all of it
  * (hard = 1, readers at the tail lose it).  Returns chunks given back.
  */
 uint32_t ngx_media_ring_shrink(ngx_media_ring_writer_t *w, int hard);
+
+/*
+ * Sets the budget to max chunks (at least 4) and frees what is over it, the
+ * oldest first.  Returns chunks given back.
+ */
+uint32_t ngx_media_ring_limit(ngx_media_ring_writer_t *w, uint32_t max);
 
 /*
  * Reads the descriptor of frame seq.  Returns NGX_MEDIA_OK, NGX_MEDIA_AGAIN

@@ -505,6 +505,36 @@ test_empty_pool(void)
 
 
 static void
+test_prepare(void)
+{
+    uint32_t   used;
+    fixture_t  t;
+
+    setup(&t, 10, 8, 1000000 * MS);
+
+    ok(ngx_media_ring_prepare(&t.w, NGX_MEDIA_CHUNK_SIZE) == NGX_MEDIA_OK
+       && t.w.used == 2 && t.ring->head == 0, "chunks are taken before");
+    ok(ngx_media_ring_prepare(&t.w, NGX_MEDIA_CHUNK_SIZE) == NGX_MEDIA_OK
+       && t.w.used == 2, "once");
+
+    t.pool.refuse = 1;
+    ok(append(&t.w, NGX_MEDIA_CHUNK_SIZE, 0, 1) == NGX_MEDIA_OK
+       && check(&t.w, 0) == NGX_MEDIA_OK, "and are there for the frame");
+    ok(ngx_media_ring_prepare(&t.w, 1) == NGX_MEDIA_DECLINED
+       && check(&t.w, 0) == NGX_MEDIA_OK, "history is not given up for it");
+    t.pool.refuse = 0;
+
+    used = t.w.used;
+    ok(ngx_media_ring_prepare(&t.w, 7 * NGX_MEDIA_CHUNK_SIZE)
+       == NGX_MEDIA_ERROR
+       && ngx_media_ring_prepare(&t.w, 6 * NGX_MEDIA_CHUNK_SIZE + 1)
+          != NGX_MEDIA_OK && t.w.used == used, "nor is the budget");
+
+    teardown(&t);
+}
+
+
+static void
 test_shrink(void)
 {
     uint32_t   n, nfree;
@@ -961,6 +991,7 @@ main(void)
         test_history();
         test_budget();
         test_empty_pool();
+        test_prepare();
         test_shrink();
         test_index_wrap();
         test_random();
