@@ -45,6 +45,12 @@ stream {
             ack_window 20000;
         }
     }
+
+    server {
+        listen unix:%%TESTDIR%%/rtmp.sock;
+        listen 127.0.0.1:%%PORT_1936%% proxy_protocol;
+        rtmp { }
+    }
 }
 
 EOF
@@ -251,6 +257,25 @@ finish($p, $v);
 $c = client();
 $c->send_message(99, 0, 0, 'x', csid => 10 + $_) for 1 .. 20;
 ok($c->closed(5), 'too many chunk streams');
+
+# other ways in
+
+use IO::Socket::UNIX;
+
+($p, $v) = pair('ways');
+$c = Test::RTMP->new(0, socket => IO::Socket::UNIX->new(
+    Peer => $t->testdir() . '/rtmp.sock'))->connect('live');
+$c->play('ways');
+$c->read_video();
+is(Test::RTMP::number($c->read_video() || {}), 1, 'unix socket');
+
+$c = Test::RTMP->new(port(1936), handshake => 'none');
+$c->write_raw("PROXY TCP4 192.0.2.1 192.0.2.2 1234 1935\r\n");
+$c->handshake('simple');
+$c->connect('live')->play('ways');
+$c->read_video();
+is(Test::RTMP::number($c->read_video() || {}), 1, 'proxy_protocol');
+finish($p, $v);
 
 done_testing();
 
