@@ -89,11 +89,9 @@ ngx_media_timeline_map(ngx_media_timeline_t *tl, int track, int64_t dts,
 
     if (tl->seen & (1u << track)) {
 
-        /* never back within a track, and video never twice at one time */
+        /* never back within a track, and never twice at one time */
 
-        if (out < tl->track[track]
-            || (out == tl->track[track] && track != NGX_MEDIA_TRACK_AUDIO))
-        {
+        if (out <= tl->track[track]) {
             out = tl->track[track] + 1000;
             tl->fixes++;
         }
