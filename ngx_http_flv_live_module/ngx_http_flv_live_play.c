@@ -171,6 +171,10 @@ ngx_http_flv_live_create(ngx_http_request_t *r,
     ctx->request = r;
     ctx->type = type;
 
+    /* nothing is to be done to it until the player has begun */
+
+    ctx->state = NGX_HTTP_FLV_LIVE_DONE;
+
     ctx->timer.handler = ngx_http_flv_live_timer_handler;
     ctx->timer.data = ctx;
     ctx->timer.log = r->connection->log;

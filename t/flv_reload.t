@@ -111,8 +111,6 @@ is(missing($t->read_file("curl$_.flv")), '', "player $_ over TLS missed "
 
 # the publisher holds its worker, nothing else holds one
 
-my $begin = time();
-
 ok(wait_until(sub { $t->all_workers() <= $t->workers() + 1 }, 5),
     'old workers are gone when their last player is');
 
@@ -130,14 +128,17 @@ $t->publish('rtmp://127.0.0.1:' . port(8035) . '/live/x');
 
 %plain = map { $_ => player() } 1 .. 4;
 %got = map { $_ => '' } keys %plain;
+%curl = map { $_ => $t->run_daemon('curl', qw/ -skN --max-time 60 /, "--$_",
+    '-o', "$d/curl-$_.flv", 'https://localhost:' . port(8443) . '/live/x.flv')
+} qw/ http1.1 http2 /;
 
 ok(wait_until(sub {
     read_all(0.05);
-    !grep { length $got{$_} < 5000 } keys %got;
+    !grep { length $got{$_} < 5000 } keys %got
+        and 2 == grep { -s "$d/curl-$_.flv" } keys %curl;
 }, 20), 'players again');
 
 $t->reload();
-$begin = time();
 
 ok(wait_until(sub { $t->all_workers() == $t->workers() }, 10),
     'worker_shutdown_timeout ends the old workers');
@@ -145,6 +146,8 @@ ok(wait_until(sub { $t->all_workers() == $t->workers() }, 10),
 read_all(0.5);
 is(scalar(grep { defined $plain{$_}{closed} } keys %plain), 4,
     'and closes their players');
+ok(wait_until(sub { !$t->daemon_alive($curl{$_}) }, 5), "over TLS, $_, too")
+    for sort keys %curl;
 
 $t->stop_daemons();
 $t->stop();
