@@ -646,13 +646,9 @@ ngx_media_wire_trim(ngx_media_wire_t *w)
         w->drop_entry++;
     }
 
-    keep = w->head;
+    /* also without gop_cache: who waits for a key is served after this */
 
-    if (w->key_offset != NGX_MEDIA_SEQ_NONE
-        && w->feed->source->policy.gop_cache)
-    {
-        keep = w->key_offset;
-    }
+    keep = (w->key_offset != NGX_MEDIA_SEQ_NONE) ? w->key_offset : w->head;
 
     while ((seg = w->first) != NULL && seg->next && seg->cursors == 0
            && seg->start + seg->size <= keep)
