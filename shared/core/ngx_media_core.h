@@ -173,6 +173,8 @@ typedef struct {
     uint32_t    pub_generation;     /* lock; of that client */
     int64_t     pub_msec;           /* lock; when it came, monotonic ms */
     int64_t     left_msec;          /* lock; when the last one left */
+    uint64_t    first_seq;          /* lock to write; all read; first frame of
+                                     * the newest publisher */
     int64_t     used_msec;          /* any; last sign of use */
 
     uint64_t    slots[NGX_MEDIA_SLOTS / 64];    /* atomic; consumers there */

@@ -327,7 +327,8 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 
     /* what another publisher left is no place to start any more */
 
-    src->ring.key = NGX_MEDIA_SEQ_NONE;
+    __atomic_store_n(&src->first_seq, src->ring.head, __ATOMIC_RELEASE);
+    __atomic_store_n(&src->ring.key, NGX_MEDIA_SEQ_NONE, __ATOMIC_RELEASE);
 
     for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
         src->track[i].present = 0;

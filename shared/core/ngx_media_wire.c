@@ -15,8 +15,10 @@
  *     ^ index: one entry per frame {offset, seq, dts, flags}
  *
  *   key    where new consumers start; the log is kept from there on
- *   drop   older than queue_length: a cursor before it jumps to key, and
- *          waits for the next key where key is behind it
+ *   drop   older than queue_length: a cursor before it jumps to key.  It is
+ *          never beyond key, since the log is kept from there on and whoever
+ *          is in the newest GOP has nothing newer to go to; where there is no
+ *          key, a cursor before it waits for the next one
  *
  * Who holds what: a segment lives while it is in the list or pinned.  It
  * leaves the list, oldest first, when no cursor stands in it and the log is
@@ -36,22 +38,26 @@ static ngx_int_t ngx_media_wire_frame(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static ngx_int_t ngx_media_wire_read(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
-static ngx_uint_t ngx_media_wire_skips(ngx_media_wire_t *w,
+static ngx_int_t ngx_media_wire_admit(ngx_media_wire_t *w,
+    ngx_media_frame_t *f);
+static ngx_int_t ngx_media_wire_configs(ngx_media_wire_t *w,
+    ngx_media_heads_t *heads, int64_t dts);
+static ngx_int_t ngx_media_wire_append(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static void ngx_media_wire_resync(ngx_media_wire_t *w);
-static void ngx_media_wire_heads(ngx_media_wire_t *w, uint64_t seq,
-    int64_t dts);
 static void ngx_media_wire_reset(ngx_media_wire_t *w);
 static void ngx_media_wire_truncate(ngx_media_wire_t *w, uint64_t head);
 static ngx_int_t ngx_media_wire_index(ngx_media_wire_t *w, uint64_t offset,
     ngx_media_frame_t *f);
 static void ngx_media_wire_trim(ngx_media_wire_t *w);
 static void ngx_media_wire_one(ngx_media_wire_t *w, ngx_media_consumer_t *c);
-static ngx_int_t ngx_media_wire_start(ngx_media_wire_t *w,
+static ngx_uint_t ngx_media_wire_startable(ngx_media_wire_t *w,
     ngx_media_consumer_t *c);
+static void ngx_media_wire_start(ngx_media_wire_t *w,
+    ngx_media_consumer_t *c);
+static ngx_int_t ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first,
+    ngx_media_blob_t **result);
 static void ngx_media_wire_jump(ngx_media_wire_t *w, ngx_media_consumer_t *c);
-static ngx_media_blob_t *ngx_media_wire_blob(ngx_media_wire_t *w,
-    ngx_uint_t first);
 static uint64_t ngx_media_wire_find(ngx_media_wire_t *w, uint64_t offset);
 
 
@@ -145,6 +151,7 @@ ngx_media_wire_reset(ngx_media_wire_t *w)
     w->key_segment = NULL;
     w->pending_key = 0;
     w->need_key = 0;
+    w->need_heads = 0;
 
     ngx_memzero(w->ctx, w->muxer->ctx_size);
 
@@ -287,7 +294,7 @@ ngx_media_wire_params(ngx_media_wire_t *w)
 void
 ngx_media_wire_pull(ngx_media_wire_t *w)
 {
-    uint64_t             tail;
+    uint64_t             since;
     ngx_int_t            rc;
     ngx_uint_t           n;
     ngx_media_frame_t    f;
@@ -304,7 +311,7 @@ ngx_media_wire_pull(ngx_media_wire_t *w)
         }
 
         if (rc == NGX_OK) {
-            if (ngx_media_wire_frame(w, &f) == NGX_ERROR) {
+            if (ngx_media_wire_frame(w, &f) != NGX_OK) {
                 break;
             }
 
@@ -312,11 +319,15 @@ ngx_media_wire_pull(ngx_media_wire_t *w)
         }
     }
 
-    /* a GOP that the ring could not keep is not kept here either */
+    /*
+     * A GOP that the ring could not keep is not kept here either, and one of
+     * a publisher before is no start for those of another.
+     */
 
-    tail = ngx_media_ring_load(&src->ring.tail);
+    since = ngx_media_ring_load(&src->first_seq);
+    since = ngx_max(since, ngx_media_ring_load(&src->ring.tail));
 
-    if (w->key_offset != NGX_MEDIA_SEQ_NONE && w->key_seq < tail) {
+    if (w->key_offset != NGX_MEDIA_SEQ_NONE && w->key_seq < since) {
         w->key_offset = NGX_MEDIA_SEQ_NONE;
         w->key_segment = NULL;
     }
@@ -387,8 +398,6 @@ static void
 ngx_media_wire_resync(ngx_media_wire_t *w)
 {
     uint64_t             key;
-    ngx_media_desc_t     desc;
-    ngx_media_chunks_t   chunks;
     ngx_media_source_t  *src;
 
     src = w->feed->source;
@@ -400,66 +409,55 @@ ngx_media_wire_resync(ngx_media_wire_t *w)
                   (size_t) src->app_len, src->app,
                   (size_t) src->stream_len, src->stream, w->seq);
 
-    if (key == NGX_MEDIA_SEQ_NONE || key <= w->seq) {
-        w->seq = ngx_media_ring_load(&src->ring.head);
-        w->need_key = 1;
+    w->need_heads = 1;
+
+    if (key != NGX_MEDIA_SEQ_NONE && key > w->seq) {
+        w->seq = key;
         return;
     }
 
-    w->seq = key;
-    chunks = ngx_media_arena_chunks();
-
-    if (ngx_media_ring_peek(&src->ring, &chunks, key, &desc)
-        == NGX_MEDIA_OK)
-    {
-        ngx_media_wire_heads(w, key, desc.dts);
-    }
+    w->seq = ngx_media_ring_load(&src->ring.head);
+    w->need_key = 1;
 }
 
 
-/* configurations as they would have come in the frames that were missed */
+/*
+ * NGX_OK: the frame goes into the log; NGX_DECLINED: it does not; NGX_AGAIN:
+ * not now, what must go before it is being written.
+ */
 
-static void
-ngx_media_wire_heads(ngx_media_wire_t *w, uint64_t seq, int64_t dts)
+static ngx_int_t
+ngx_media_wire_admit(ngx_media_wire_t *w, ngx_media_frame_t *f)
 {
-    ngx_uint_t         i;
-    ngx_media_frame_t  *f;
     ngx_media_heads_t  heads;
 
-    if (ngx_media_heads_read(w->feed->source, seq, &heads) != NGX_OK) {
-        return;
-    }
-
-    for (i = 0; i < heads.nframes; i++) {
-        f = &heads.frames[i];
-        f->dts = dts;
-
-        if ((f->flags & NGX_MEDIA_FRAME_CONFIG)
-            && (w->params.tracks & (1u << f->track)))
-        {
-            (void) ngx_media_wire_frame(w, f);
-        }
-    }
-}
-
-
-static ngx_uint_t
-ngx_media_wire_skips(ngx_media_wire_t *w, ngx_media_frame_t *f)
-{
     if (f->flags & NGX_MEDIA_FRAME_BREAK) {
 
-        /* another publisher: what came before is no start any more */
+        /* another publisher: its first keyframe is the next start */
 
         w->key_offset = NGX_MEDIA_SEQ_NONE;
         w->key_segment = NULL;
+        w->need_key = 1;
     }
 
     if (f->flags & NGX_MEDIA_FRAME_SYNC) {
 
-        if (w->need_key) {
-            w->need_key = 0;
-            ngx_media_wire_heads(w, f->seq, f->dts);
+        if (w->need_heads) {
+
+            /* as they would have come in the frames that were missed */
+
+            if (ngx_media_heads_read(w->feed->source, f->seq, &heads)
+                != NGX_OK)
+            {
+                return NGX_AGAIN;
+            }
+
+            w->need_heads = 0;
+
+            (void) ngx_media_wire_configs(w, &heads, f->dts);
         }
+
+        w->need_key = 0;
 
         if (!(w->params.tracks & (1u << f->track))) {
 
@@ -470,13 +468,54 @@ ngx_media_wire_skips(ngx_media_wire_t *w, ngx_media_frame_t *f)
     }
 
     if (!(w->params.tracks & (1u << f->track))) {
-        return 1;
+        return NGX_DECLINED;
     }
 
-    return w->need_key && !(f->flags & (NGX_MEDIA_FRAME_CONFIG
-                                        |NGX_MEDIA_FRAME_META));
+    if (w->need_key && !(f->flags & (NGX_MEDIA_FRAME_CONFIG
+                                     |NGX_MEDIA_FRAME_META)))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
+
+/*
+ * Configurations alone, with the time of the frame that they go before, into
+ * the log or, where that is open, the blob.
+ */
+
+static ngx_int_t
+ngx_media_wire_configs(ngx_media_wire_t *w, ngx_media_heads_t *heads,
+    int64_t dts)
+{
+    ngx_int_t           rc;
+    ngx_uint_t          i;
+    ngx_media_frame_t  *f;
+
+    for (i = 0; i < heads->nframes; i++) {
+        f = &heads->frames[i];
+        f->dts = dts;
+
+        if (!(f->flags & NGX_MEDIA_FRAME_CONFIG)
+            || !(w->params.tracks & (1u << f->track)))
+        {
+            continue;
+        }
+
+        rc = w->blob ? w->muxer->frame(w, f) : ngx_media_wire_append(w, f);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: done with it; NGX_AGAIN, NGX_ERROR: nothing happened, try later */
 
 static ngx_int_t
 ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
@@ -485,8 +524,16 @@ ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
     ngx_int_t   rc;
     ngx_uint_t  key;
 
-    if (ngx_media_wire_skips(w, f)) {
-        return NGX_OK;
+    rc = ngx_media_wire_admit(w, f);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    head = w->head;
+
+    if (ngx_media_wire_append(w, f) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     key = (f->flags & NGX_MEDIA_FRAME_SYNC) != 0;
@@ -499,11 +546,28 @@ ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
         key = 1;
     }
 
+    if (key && w->head != head) {
+        w->key_offset = head;
+        w->key_seq = f->seq;
+        w->key_dts = f->dts;
+        w->key_configs = w->configs;
+        w->key_segment = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+/* all of the frame, or nothing and NGX_ERROR */
+
+static ngx_int_t
+ngx_media_wire_append(ngx_media_wire_t *w, ngx_media_frame_t *f)
+{
+    uint64_t  head;
+
     head = w->head;
 
-    rc = w->muxer->frame(w, f);
-
-    if (rc == NGX_ERROR
+    if (w->muxer->frame(w, f) == NGX_ERROR
         || (w->head != head && ngx_media_wire_index(w, head, f) != NGX_OK))
     {
         ngx_media_wire_truncate(w, head);
@@ -512,24 +576,9 @@ ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
 
     if (f->flags & NGX_MEDIA_FRAME_CONFIG) {
         w->configs++;
-    }
 
-    if (f->track != NGX_MEDIA_TRACK_SCRIPT
-        && !(f->flags & NGX_MEDIA_FRAME_CONFIG))
-    {
+    } else if (f->track != NGX_MEDIA_TRACK_SCRIPT) {
         w->head_dts = f->dts;
-    }
-
-    if (w->head == head) {
-        return NGX_OK;
-    }
-
-    if (key) {
-        w->key_offset = head;
-        w->key_seq = f->seq;
-        w->key_dts = f->dts;
-        w->key_configs = w->configs;
-        w->key_segment = NULL;
     }
 
     return NGX_OK;
@@ -621,15 +670,18 @@ ngx_media_wire_index(ngx_media_wire_t *w, uint64_t offset,
 static void
 ngx_media_wire_trim(ngx_media_wire_t *w)
 {
-    int64_t               limit;
-    uint64_t              keep, last;
+    int64_t               length, lag;
+    uint64_t              keep, last, max;
     ngx_media_entry_t    *e;
     ngx_media_segment_t  *seg;
 
-    limit = w->head_dts
-            - (int64_t) w->feed->source->policy.queue_length * 1000;
-
+    length = (int64_t) w->feed->source->policy.queue_length * 1000;
+    max = ngx_media_arena()->zone / NGX_MEDIA_LOG_SHARE;
     last = w->first_entry + w->nentries;
+
+    /* also without gop_cache: who waits for a key is served after this */
+
+    keep = (w->key_offset != NGX_MEDIA_SEQ_NONE) ? w->key_offset : w->head;
 
     if (w->drop_entry < w->first_entry) {
         w->drop_entry = w->first_entry;
@@ -639,16 +691,18 @@ ngx_media_wire_trim(ngx_media_wire_t *w)
         e = ngx_media_wire_entry(w, w->drop_entry);
         w->drop_offset = e->offset;
 
-        if (e->dts >= limit) {
+        /* where times are the sender's own, they may go back */
+
+        lag = w->head_dts - e->dts;
+
+        if (e->offset >= keep
+            || (lag <= length && lag >= -length && w->head - e->offset <= max))
+        {
             break;
         }
 
         w->drop_entry++;
     }
-
-    /* also without gop_cache: who waits for a key is served after this */
-
-    keep = (w->key_offset != NGX_MEDIA_SEQ_NONE) ? w->key_offset : w->head;
 
     while ((seg = w->first) != NULL && seg->next && seg->cursors == 0
            && seg->start + seg->size <= keep)
@@ -757,24 +811,17 @@ ngx_media_wire_one(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 
     } else if (c->waiting) {
 
-        if (w->key_offset != NGX_MEDIA_SEQ_NONE && w->key_offset >= c->offset
-            && w->key_offset < w->head
+        if (ngx_media_wire_startable(w, c)
             && ngx_media_source_live(w->feed->source))
         {
-            if (ngx_media_wire_start(w, c) != NGX_OK) {
-                return;
-            }
+            ngx_media_wire_start(w, c);
         }
 
     } else if (c->offset < w->drop_offset) {
         ngx_media_wire_jump(w, c);
-
-        if (w->serving != c) {
-            return;
-        }
     }
 
-    if (c->blocked || ngx_media_consumer_drained(c)) {
+    if (w->serving != c || c->blocked || ngx_media_consumer_drained(c)) {
         return;
     }
 
@@ -782,36 +829,62 @@ ngx_media_wire_one(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 }
 
 
-/* NGX_ERROR: the consumer is gone or can not start */
+/* the newest key, where it is of the publisher that is or was here last */
 
-static ngx_int_t
+static ngx_uint_t
+ngx_media_wire_startable(ngx_media_wire_t *w, ngx_media_consumer_t *c)
+{
+    return w->key_offset != NGX_MEDIA_SEQ_NONE
+           && w->key_offset >= c->offset
+           && w->key_seq >= ngx_media_ring_load(&w->feed->source->first_seq);
+}
+
+
+/*
+ * Puts a consumer at the newest key.  It may be gone afterwards, which
+ * w->serving tells, or wait for the next round where what it needs before the
+ * key is being written just now.
+ */
+
+static void
 ngx_media_wire_start(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 {
+    ngx_int_t          rc;
     ngx_uint_t         first;
     ngx_media_blob_t  *blob;
 
+    rc = NGX_OK;
     first = !c->started;
+    blob = NULL;
 
-    if (first) {
+    if (first || c->reheads || c->configs != w->key_configs) {
+        rc = ngx_media_wire_blob(w, first, &blob);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+    }
+
+    if (first && rc == NGX_OK) {
         c->started = 1;
 
         if (c->ops->event) {
             c->ops->event(c, NGX_MEDIA_EVENT_START);
 
             if (w->serving != c) {
-                return NGX_ERROR;
+                ngx_media_unpin(&blob->pin);
+                return;
             }
         }
     }
 
-    if (first || c->reheads || c->configs != w->key_configs) {
+    if (rc == NGX_OK && blob) {
+        rc = ngx_media_out_blob(c, blob);
+    }
 
-        blob = ngx_media_wire_blob(w, first);
-
-        if (blob == NULL || ngx_media_out_blob(c, blob) != NGX_OK) {
-            ngx_media_session_close(c->session, NGX_MEDIA_REASON_FULL);
-            return NGX_ERROR;
-        }
+    if (rc != NGX_OK) {
+        ngx_media_session_close(c->session, NGX_MEDIA_REASON_FULL);
+        return;
     }
 
     if (w->key_segment == NULL) {
@@ -822,8 +895,6 @@ ngx_media_wire_start(ngx_media_wire_t *w, ngx_media_consumer_t *c)
     c->reheads = 0;
 
     ngx_media_consumer_enter(c, w->key_segment, w->key_offset);
-
-    return NGX_OK;
 }
 
 
@@ -833,53 +904,40 @@ ngx_media_wire_start(ngx_media_wire_t *w, ngx_media_consumer_t *c)
  * over a change of codec carries configurations only.
  */
 
-static ngx_media_blob_t *
-ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first)
+static ngx_int_t
+ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first,
+    ngx_media_blob_t **result)
 {
-    ngx_uint_t          i;
     ngx_int_t           rc;
     ngx_media_blob_t   *blob;
-    ngx_media_frame_t   key, *f;
+    ngx_media_frame_t   key;
     ngx_media_heads_t   heads;
 
     if (first && w->prologue && w->prologue_seq == w->key_seq) {
         ngx_media_pin(&w->prologue->pin);
-        return w->prologue;
+        *result = w->prologue;
+        return NGX_OK;
     }
 
     if (ngx_media_heads_read(w->feed->source, w->key_seq, &heads) != NGX_OK) {
-        ngx_memzero(&heads, sizeof(ngx_media_heads_t));
+        return NGX_AGAIN;
     }
 
     w->blob = ngx_media_blob_alloc(NGX_MEDIA_BLOB_SIZE);
 
     if (w->blob == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
-    ngx_memzero(&key, sizeof(ngx_media_frame_t));
-    key.seq = w->key_seq;
-    key.dts = w->key_dts;
-    rc = NGX_OK;
-
     if (first) {
+        ngx_memzero(&key, sizeof(ngx_media_frame_t));
+        key.seq = w->key_seq;
+        key.dts = w->key_dts;
+
         rc = w->muxer->header(w, &heads, &key);
 
     } else {
-        for (i = 0; i < heads.nframes; i++) {
-            f = &heads.frames[i];
-            f->dts = w->key_dts;
-
-            if ((f->flags & NGX_MEDIA_FRAME_CONFIG)
-                && (w->params.tracks & (1u << f->track)))
-            {
-                rc = w->muxer->frame(w, f);
-
-                if (rc == NGX_ERROR) {
-                    break;
-                }
-            }
-        }
+        rc = ngx_media_wire_configs(w, &heads, w->key_dts);
     }
 
     blob = w->blob;
@@ -887,7 +945,7 @@ ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first)
 
     if (rc == NGX_ERROR) {
         ngx_media_unpin(&blob->pin);
-        return NULL;
+        return NGX_ERROR;
     }
 
     if (first) {
@@ -900,7 +958,9 @@ ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first)
         w->prologue_seq = w->key_seq;
     }
 
-    return blob;
+    *result = blob;
+
+    return NGX_OK;
 }
 
 
@@ -909,14 +969,13 @@ ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first)
 static void
 ngx_media_wire_jump(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 {
-    uint64_t  key;
+    uint64_t  to;
 
     if (c->jumps >= NGX_MEDIA_JUMPS_MAX) {
         ngx_media_session_close(c->session, NGX_MEDIA_REASON_SLOW);
         return;
     }
 
-    key = w->key_offset;
     c->jumps++;
 
     if (ngx_media_consumer_save_rest(c) != NGX_OK) {
@@ -924,14 +983,9 @@ ngx_media_wire_jump(ngx_media_wire_t *w, ngx_media_consumer_t *c)
         return;
     }
 
-    if (key != NGX_MEDIA_SEQ_NONE && key > c->offset) {
-        c->dropped += (uint32_t) ngx_media_wire_frames(w, c->offset, key);
-        c->offset = key;
+    to = (w->key_offset != NGX_MEDIA_SEQ_NONE) ? w->key_offset : w->head;
 
-    } else {
-        c->dropped += (uint32_t) ngx_media_wire_frames(w, c->offset, w->head);
-        c->offset = w->head;
-    }
+    c->dropped += (uint32_t) ngx_media_wire_frames(w, c->offset, to);
 
     /*
      * Starts again as soon as there is a key at or after offset; c->configs
@@ -939,10 +993,12 @@ ngx_media_wire_jump(ngx_media_wire_t *w, ngx_media_consumer_t *c)
      */
 
     ngx_media_consumer_leave(c);
+
+    c->offset = to;
     c->waiting = 1;
 
-    if (key != NGX_MEDIA_SEQ_NONE && key >= c->offset) {
-        (void) ngx_media_wire_start(w, c);
+    if (ngx_media_wire_startable(w, c)) {
+        ngx_media_wire_start(w, c);
     }
 }
 

@@ -23,6 +23,7 @@
 #define NGX_MEDIA_PULL_MAX       16384   /* frames in one go */
 #define NGX_MEDIA_JUMPS_MAX      2       /* and no byte taken in between */
 #define NGX_MEDIA_OUT_MAX        262144  /* bytes of the protocol's own */
+#define NGX_MEDIA_LOG_SHARE      4       /* of the zone: log of laggards */
 
 
 /* memory that bufs of the protocols may refer to */
@@ -105,8 +106,10 @@ struct ngx_media_wire_s {
     uint32_t                     round;
 
     unsigned                     open:1;        /* a round is not finished */
-    unsigned                     need_key:1;
-    unsigned                     pending_key:1;
+    unsigned                     need_key:1;    /* nothing before a start */
+    unsigned                     need_heads:1;  /* configurations before it:
+                                                 * frames were missed */
+    unsigned                     pending_key:1; /* the next frame is a start */
 };
 
 
