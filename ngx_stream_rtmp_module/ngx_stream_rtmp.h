@@ -128,6 +128,7 @@ struct ngx_stream_rtmp_block_s {
 typedef struct {
     int64_t                        last;       /* ms, unwrapped, of media */
     ngx_uint_t                     damaged;    /* bodies that were cut off */
+    ngx_event_t                    nap;        /* reads again when it ends */
     uint8_t                        nal_size[NGX_MEDIA_MAX_TRACKS];
     ngx_media_rtmp_cs_t            streams[NGX_MEDIA_RTMP_EXTRA_STREAMS];
 } ngx_stream_rtmp_publisher_t;
@@ -338,6 +339,13 @@ void ngx_stream_rtmp_published(ngx_media_session_t *ms, ngx_int_t rc);
 
 
 /* ngx_stream_rtmp_media.c */
+
+/*
+ * Nobody watches what s publishes: its socket is left alone for a moment, so
+ * that one read takes many messages.  got: bytes read this time.  NGX_OK: the
+ * nap has begun; NGX_DECLINED: wait for the socket as usual; NGX_ERROR.
+ */
+ngx_int_t ngx_stream_rtmp_nap(ngx_stream_rtmp_session_t *s, uint64_t got);
 
 /* Media and data of a publisher; of anybody else they are left out. */
 ngx_int_t ngx_stream_rtmp_media(ngx_stream_rtmp_session_t *s,

@@ -138,6 +138,7 @@ ngx_stream_rtmp_tune(ngx_stream_rtmp_session_t *s)
 void
 ngx_stream_rtmp_read_handler(ngx_event_t *rev)
 {
+    uint64_t                    received;
     ngx_int_t                   rc;
     ngx_connection_t           *c;
     ngx_stream_session_t       *ss;
@@ -146,6 +147,8 @@ ngx_stream_rtmp_read_handler(ngx_event_t *rev)
     c = rev->data;
     ss = c->data;
     s = ngx_stream_get_module_ctx(ss, ngx_stream_rtmp_module);
+
+    received = s->received;
 
     if (c->close) {
         ngx_stream_rtmp_finalize(s, NGX_STREAM_OK);
@@ -189,7 +192,13 @@ ngx_stream_rtmp_read_handler(ngx_event_t *rev)
         return;
     }
 
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+    rc = ngx_stream_rtmp_nap(s, s->received - received);
+
+    if (rc == NGX_OK) {
+        return;
+    }
+
+    if (rc == NGX_ERROR || ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_stream_rtmp_finalize(s, NGX_STREAM_INTERNAL_SERVER_ERROR);
     }
 }
@@ -698,6 +707,11 @@ ngx_stream_rtmp_cleanup(void *data)
     }
 
     if (s->publisher) {
+
+        if (s->publisher->nap.timer_set) {
+            ngx_del_timer(&s->publisher->nap);
+        }
+
         ngx_free(s->publisher);
         s->publisher = NULL;
     }

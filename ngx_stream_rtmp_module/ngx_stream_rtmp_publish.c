@@ -25,6 +25,11 @@ static ngx_int_t ngx_stream_rtmp_publish_done(ngx_stream_rtmp_session_t *s,
     ngx_int_t rc);
 static ngx_int_t ngx_stream_rtmp_publish_start(ngx_stream_rtmp_session_t *s);
 static ngx_int_t ngx_stream_rtmp_publish_refuse(ngx_stream_rtmp_session_t *s);
+static void ngx_stream_rtmp_nap_handler(ngx_event_t *ev);
+
+
+#define NGX_STREAM_RTMP_NAP        100     /* ms */
+#define NGX_STREAM_RTMP_NAP_BYTES  16384   /* more than that: no nap */
 
 
 ngx_int_t
@@ -204,6 +209,10 @@ ngx_stream_rtmp_publish_start(ngx_stream_rtmp_session_t *s)
         if (s->publisher == NULL) {
             return NGX_ERROR;
         }
+
+        s->publisher->nap.handler = ngx_stream_rtmp_nap_handler;
+        s->publisher->nap.data = s->connection;
+        s->publisher->nap.log = s->connection->log;
     }
 
     s->publisher->last = 0;
@@ -282,4 +291,64 @@ ngx_stream_rtmp_unpublish(ngx_stream_rtmp_session_t *s)
     return ngx_stream_rtmp_status(s, s->msid, "status",
                                   "NetStream.Unpublish.Success",
                                   "Stopped publishing stream");
+}
+
+
+/*
+ * Waking up for each message is most of what a publisher costs.  While there
+ * is no player the socket is taken out of epoll and read every 100 ms; a
+ * player that comes gets the newest keyframe at once, and the next read finds
+ * it there.
+ */
+
+ngx_int_t
+ngx_stream_rtmp_nap(ngx_stream_rtmp_session_t *s, uint64_t got)
+{
+    ngx_event_t  *rev, *nap;
+
+    rev = s->connection->read;
+
+    if (s->stage != NGX_STREAM_RTMP_PUBLISH || s->waiting || s->rest
+        || s->deferred || got > NGX_STREAM_RTMP_NAP_BYTES || rev->posted
+#if (NGX_STREAM_SSL)
+        || s->connection->ssl
+#endif
+        || ngx_media_publish_watched(&s->media))
+    {
+        return NGX_DECLINED;
+    }
+
+    nap = &s->publisher->nap;
+
+    if (nap->timer_set) {
+        return NGX_OK;
+    }
+
+    if (rev->active && ngx_del_event(rev, NGX_READ_EVENT, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(nap, NGX_STREAM_RTMP_NAP);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_stream_rtmp_nap_handler(ngx_event_t *ev)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    rev = c->read;
+
+    ev->timedout = 0;
+
+    /* as if epoll had told */
+
+    rev->ready = 1;
+    rev->available = -1;
+
+    rev->handler(rev);
 }

@@ -307,6 +307,12 @@ ngx_int_t ngx_media_publish_frame(ngx_media_session_t *s,
 /* Wakes the workers that have consumers; call once at the end of each read. */
 void ngx_media_publish_flush(ngx_media_session_t *s);
 
+/*
+ * Does any worker have consumers of what s publishes?  While none has, a
+ * protocol may read its encoder in larger steps.
+ */
+ngx_uint_t ngx_media_publish_watched(ngx_media_session_t *s);
+
 /* Ends the publish; nothing happens where there is none. */
 void ngx_media_unpublish(ngx_media_session_t *s);
 

@@ -147,3 +147,25 @@ ngx_media_play_tracks(ngx_media_consumer_t *c)
 
     return c->wire->feed->source->tracks;
 }
+
+
+ngx_uint_t
+ngx_media_publish_watched(ngx_media_session_t *s)
+{
+    ngx_uint_t           w;
+    ngx_media_source_t  *src;
+
+    if (s->publisher == NULL || s->client->source == NGX_MEDIA_NONE) {
+        return 0;
+    }
+
+    src = ngx_media_source_at(s->client->source);
+
+    for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
+        if (__atomic_load_n(&src->slots[w], __ATOMIC_RELAXED)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
