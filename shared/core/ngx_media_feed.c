@@ -28,8 +28,8 @@
 
 #define NGX_MEDIA_SLICE         1000    /* us */
 #define NGX_MEDIA_ROUND_CHEAP   8000    /* us of CPU: the next one at once */
-#define NGX_MEDIA_ROUND_FACTOR  9
-#define NGX_MEDIA_ROUND_MAX     250000  /* us: never put off longer */
+#define NGX_MEDIA_ROUND_FACTOR  11
+#define NGX_MEDIA_ROUND_MAX     300000  /* us: never put off longer */
 
 
 static int64_t ngx_media_feed_due(ngx_media_feed_t *feed);
