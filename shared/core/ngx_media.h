@@ -402,7 +402,7 @@ struct ngx_media_consumer_s {
     uint64_t                         offset;     /* cursor: byte of the log */
     uint64_t                         frame_end;  /* > offset: inside a frame */
     ngx_media_out_t                 *out;        /* goes before the log */
-    uint32_t                         out_size;
+    uint32_t                         out_size;   /* of it, the protocol's */
 
     uint32_t                         round;
     uint32_t                         configs;    /* of the wire, when it left
@@ -466,7 +466,8 @@ uint32_t ngx_media_play_tracks(ngx_media_consumer_t *c);
 /*
  * Queues bytes of the protocol's own, sent in order at the next frame border
  * before any further media.  p is copied.
- * Returns NGX_OK, NGX_ERROR (no memory, or a peer that does not read them).
+ * Returns NGX_OK, NGX_ERROR (no memory, or a peer that does not read them:
+ * 256 KB wait).
  */
 ngx_int_t ngx_media_consumer_push(ngx_media_consumer_t *c, const u_char *p,
     size_t n);

@@ -21,7 +21,7 @@
 
 
 static ngx_int_t ngx_media_out_add(ngx_media_consumer_t *c,
-    ngx_media_blob_t *blob, ngx_uint_t first);
+    ngx_media_blob_t *blob, ngx_uint_t first, ngx_uint_t own);
 static void ngx_media_out_shift(ngx_media_consumer_t *c);
 static ngx_uint_t ngx_media_consumer_log_spans(ngx_media_consumer_t *c,
     ngx_media_span_t *spans, ngx_uint_t n, size_t *limit, uint64_t from,
@@ -154,7 +154,7 @@ ngx_media_unpin(ngx_media_pin_t *pin)
 
 static ngx_int_t
 ngx_media_out_add(ngx_media_consumer_t *c, ngx_media_blob_t *blob,
-    ngx_uint_t first)
+    ngx_uint_t first, ngx_uint_t own)
 {
     ngx_media_out_t  *out, **last;
 
@@ -167,7 +167,8 @@ ngx_media_out_add(ngx_media_consumer_t *c, ngx_media_blob_t *blob,
 
     out->blob = blob;
     out->pos = 0;
-    out->first = (uint32_t) first;
+    out->first = (first != 0);
+    out->own = (own != 0);
 
     /* the ones marked first stay in order before the others */
 
@@ -179,7 +180,10 @@ ngx_media_out_add(ngx_media_consumer_t *c, ngx_media_blob_t *blob,
 
     out->next = *last;
     *last = out;
-    c->out_size += blob->size;
+
+    if (own) {
+        c->out_size += blob->size;
+    }
 
     return NGX_OK;
 }
@@ -193,7 +197,7 @@ ngx_media_out_blob(ngx_media_consumer_t *c, ngx_media_blob_t *blob)
         return NGX_OK;
     }
 
-    return ngx_media_out_add(c, blob, 0);
+    return ngx_media_out_add(c, blob, 0, 0);
 }
 
 
@@ -204,7 +208,10 @@ ngx_media_out_shift(ngx_media_consumer_t *c)
 
     out = c->out;
     c->out = out->next;
-    c->out_size -= out->blob->size;
+
+    if (out->own) {
+        c->out_size -= out->blob->size;
+    }
 
     ngx_media_unpin(&out->blob->pin);
     ngx_free(out);
@@ -233,7 +240,7 @@ ngx_media_consumer_push(ngx_media_consumer_t *c, const u_char *p, size_t n)
     ngx_memcpy(blob->data, p, n);
     blob->size = (uint32_t) n;
 
-    return ngx_media_out_add(c, blob, 0);
+    return ngx_media_out_add(c, blob, 0, 1);
 }
 
 
@@ -336,7 +343,7 @@ ngx_media_consumer_save_rest(ngx_media_consumer_t *c)
 
     c->frame_end = 0;
 
-    return ngx_media_out_add(c, blob, 1);
+    return ngx_media_out_add(c, blob, 1, 0);
 }
 
 
@@ -660,7 +667,7 @@ ngx_media_consumer_send_tls(ngx_media_consumer_t *c, ngx_connection_t *conn)
                 c->wire->feed->sent -= size;
             }
 
-            if (ngx_media_out_add(c, blob, 1) != NGX_OK) {
+            if (ngx_media_out_add(c, blob, 1, 0) != NGX_OK) {
                 return NGX_ERROR;
             }
 

@@ -58,7 +58,8 @@ struct ngx_media_out_s {
     ngx_media_out_t      *next;
     ngx_media_blob_t     *blob;
     uint32_t              pos;
-    uint32_t              first;        /* even inside a frame */
+    unsigned              first:1;      /* even inside a frame */
+    unsigned              own:1;        /* of the protocol: counted */
 };
 
 
