@@ -75,7 +75,7 @@ ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params)
 {
     uint64_t            seq;
-    ngx_uint_t          subset, was;
+    ngx_uint_t          subset, was, unused;
     ngx_media_feed_t   *feed;
     ngx_media_wire_t   *w, *old;
     ngx_media_entry_t  *e;
@@ -106,30 +106,36 @@ ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
     was = (c->segment != NULL);
     seq = old->seq;
 
-    if (was && c->offset < old->head) {
+    if (c->offset < old->head) {
         e = ngx_media_wire_entry_at(old, c->offset);
         seq = e ? e->seq : seq;
     }
 
     subset = (params->tracks & ~old->params.tracks) == 0;
+    unused = (w->nconsumers == 0);
 
     ngx_media_wire_detach(c);
-
-    /* a wire that nobody used begins where this consumer is */
-
     ngx_media_wire_attach(w, c);
-    ngx_media_wire_pull(w);
 
-    c->reheads = c->started;
+    if (unused && was && subset && w->need_key) {
+
+        /* no start to read from: the wire begins where this consumer is */
+
+        w->seq = seq;
+        w->need_key = 0;
+    }
+
+    ngx_media_wire_pull(w);
 
     if (was && subset) {
         ngx_media_wire_enter_at(w, c, seq);
 
-    } else if (was) {
+    } else if (c->started) {
 
-        /* tracks came back: from their next keyframe on */
+        /* tracks came back, or it waits: the next keyframe, none again */
 
-        c->offset = w->head;
+        c->reheads = 1;
+        c->offset = ngx_media_wire_offset(w, seq);
     }
 
     ngx_media_feed_mark(feed);

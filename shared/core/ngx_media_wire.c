@@ -1165,40 +1165,56 @@ ngx_media_wire_entry_at(ngx_media_wire_t *w, uint64_t offset)
 }
 
 
-/* puts a consumer that left another wire at frame seq, or at the end */
+/* where the first frame of seq or later begins, or will begin */
 
-void
-ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
-    uint64_t seq)
+uint64_t
+ngx_media_wire_offset(ngx_media_wire_t *w, uint64_t seq)
 {
-    uint64_t            i, last, offset;
+    uint64_t            i, offset;
     ngx_media_entry_t  *e;
 
-    last = w->first_entry + w->nentries;
     offset = w->head;
 
-    for (i = last; i > w->first_entry; i--) {
+    for (i = w->first_entry + w->nentries; i > w->first_entry; i--) {
         e = ngx_media_wire_entry(w, i - 1);
 
-        if (e->seq < seq) {
+        /* of the oldest frame the beginning may be gone */
+
+        if (e->seq < seq || e->offset < w->first->start) {
             break;
         }
 
         offset = e->offset;
     }
 
-    c->waiting = 0;
-    c->reheads = 0;
+    return offset;
+}
+
+
+/* puts a consumer that left another wire at frame seq, or at the end */
+
+void
+ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
+    uint64_t seq)
+{
+    uint64_t  offset;
+
+    offset = ngx_media_wire_offset(w, seq);
 
     if (w->last == NULL) {
 
         /* nothing in the log yet: the next start point will do */
 
         c->waiting = 1;
-        c->offset = w->head;
+        c->reheads = c->started;
+        c->offset = offset;
         return;
     }
 
+    c->waiting = 0;
+    c->reheads = 0;
+
     ngx_media_consumer_enter(c, ngx_media_wire_segment(w, offset), offset);
+
     c->configs = w->configs;
 }

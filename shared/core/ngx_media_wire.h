@@ -129,6 +129,7 @@ uint64_t ngx_media_wire_frames(ngx_media_wire_t *w, uint64_t from,
     uint64_t to);
 ngx_media_entry_t *ngx_media_wire_entry_at(ngx_media_wire_t *w,
     uint64_t offset);
+uint64_t ngx_media_wire_offset(ngx_media_wire_t *w, uint64_t seq);
 void ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
     uint64_t seq);
 
