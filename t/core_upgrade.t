@@ -32,6 +32,9 @@ $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 daemon on;
 worker_processes 4;
 
+env ASAN_OPTIONS;
+env UBSAN_OPTIONS;
+
 events {
 }
 
