@@ -389,15 +389,26 @@ ngx_uint_t ngx_media_slot_alive(uint32_t slot, int32_t pid);
 
 /* --- registry (ngx_media_source.c) -------------------------------------- */
 
-/* Under the lock.  Returns NULL where there is none (or no room, _get). */
+/*
+ * Under the lock.  Returns NULL where there is none (or no room, _get).  Names
+ * that a player only waits for (waits) may not take the last quarter of the
+ * table.
+ */
 ngx_media_source_t *ngx_media_source_find(ngx_str_t *vhost, ngx_str_t *app,
     ngx_str_t *stream);
 ngx_media_source_t *ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app,
-    ngx_str_t *stream);
+    ngx_str_t *stream, ngx_uint_t waits);
 /* Under the lock: the publisher is gone (whoever found out). */
 void ngx_media_source_leave(ngx_media_source_t *src);
 /* Frees sources that nobody used for idle_timeout. */
 void ngx_media_source_janitor(void);
+/*
+ * Under the lock: the zone or the table is full, so sources go that nobody
+ * publishes or plays, before their time; a few at once.  How many went.
+ */
+ngx_uint_t ngx_media_source_evict(void);
+/* How many have a publisher; without the lock, so only about. */
+uint32_t ngx_media_sources_live(void);
 /* Under the lock: rebuilds lists after EOWNERDEAD. */
 void ngx_media_source_rebuild(void);
 #define ngx_media_source_live(src)                                            \
@@ -487,6 +498,8 @@ uint32_t ngx_media_consumer_lag(ngx_media_consumer_t *c);
 /* a player names a source that nobody published yet: its policy until then */
 void ngx_media_source_set_policy(ngx_media_source_t *src,
     ngx_media_core_conf_t *conf);
+/* What the ring of one source may hold at most. */
+uint64_t ngx_media_ring_bytes(void);
 void ngx_media_publish_received(ngx_media_session_t *s, size_t bytes);
 
 void ngx_media_publishers_tick(void);

@@ -26,6 +26,8 @@
 #define NGX_MEDIA_FULL_WAIT      500     /* ms */
 #define NGX_MEDIA_REPLACE_WAIT   3000    /* ms */
 #define NGX_MEDIA_CHUNKS_MIN     4
+#define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
+#define NGX_MEDIA_SHRINK_WAIT    100     /* ms */
 #define NGX_MEDIA_SYNC_AUDIO     1000000 /* us between audio start points */
 #define NGX_MEDIA_FPS_WINDOW     2000000 /* us */
 
@@ -51,13 +53,16 @@ struct ngx_media_publisher_s {
     unsigned                  dirty:1;       /* not yet told to consumers */
     unsigned                  video:1;
     unsigned                  asked:1;       /* owner was told to leave */
+    unsigned                  warned:1;      /* a frame was too large */
 };
 
 
 static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
+static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
     ngx_media_source_t *src);
+static void ngx_media_publish_reserve(ngx_media_publisher_t *p);
 static void ngx_media_publish_policy(ngx_media_source_t *src,
     ngx_media_core_conf_t *conf);
 static void ngx_media_publish_retry(ngx_event_t *ev);
@@ -195,14 +200,36 @@ ngx_media_publish_try(ngx_media_publisher_t *p)
     }
 
     if (s->reason == NGX_MEDIA_REASON_FULL) {
-        ngx_log_error(NGX_LOG_WARN, s->connection->log, 0,
-                      "media zone is full, publish is refused: %uD of %uD "
-                      "chunks are free, %uD sources; give \"zone\" in media{} "
-                      "a larger size", ngx_media_chunks_free(),
-                      ngx_media_arena()->nchunks, ngx_media_arena()->sources);
+        ngx_media_publish_full(s);
     }
 
     return NGX_DECLINED;
+}
+
+
+/* once a second: who is refused may try again as fast as it can */
+
+static void
+ngx_media_publish_full(ngx_media_session_t *s)
+{
+    int64_t             msec;
+    ngx_media_arena_t  *a;
+    static int64_t      last;
+
+    a = ngx_media_arena();
+    msec = ngx_media_msec();
+
+    if (msec - last < 1000) {
+        return;
+    }
+
+    last = msec;
+
+    ngx_log_error(NGX_LOG_WARN, s->connection->log, 0,
+                  "media zone is full, publish is refused: %uD of %uD chunks "
+                  "are free, %uD of %uD sources are in use; give \"zone\" in "
+                  "media{} a larger size", ngx_media_chunks_free(),
+                  a->nchunks, a->sources, a->nsources);
 }
 
 
@@ -213,6 +240,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 {
     int32_t                 pid;
     uint32_t                slot;
+    uint64_t                epoch;
     ngx_str_t               vhost, app, stream;
     ngx_media_source_t     *src;
     ngx_media_command_t     cmd;
@@ -234,7 +262,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
     ngx_media_lock();
 
-    src = ngx_media_source_get(&vhost, &app, &stream);
+    src = ngx_media_source_get(&vhost, &app, &stream, 0);
 
     if (src == NULL) {
         ngx_media_unlock();
@@ -245,12 +273,14 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
     if (!(src->epoch & 1)) {
         ngx_media_publish_start(p, src);
         ngx_media_unlock();
+        ngx_media_publish_reserve(p);
         ngx_media_slot_notify(src);
         return NGX_OK;
     }
 
     slot = src->pub_slot;
     pid = src->pub_pid;
+    epoch = src->epoch;
     cmd.type = NGX_MEDIA_CMD_CLOSE;
     cmd.a = src->pub_client;
     cmd.b = src->pub_generation;
@@ -262,9 +292,22 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
     if (!ngx_media_slot_alive(slot, pid)) {
 
-        /* its worker died: what it left was taken away just now */
+        /*
+         * Its worker died: what it left was taken away just now, but where
+         * it had no slot.
+         */
 
-        return ngx_media_publish_claim(p);
+        ngx_media_lock();
+
+        if (src->epoch == epoch && src->pub_pid == pid
+            && src->pub_slot == NGX_MEDIA_NO_SLOT)
+        {
+            ngx_media_source_leave(src);
+        }
+
+        ngx_media_unlock();
+
+        return NGX_AGAIN;
     }
 
     if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REJECT) {
@@ -316,7 +359,7 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
     w = &p->writer;
     w->ring = &src->ring;
     w->chunks = ngx_media_arena_chunks();
-    w->max = ngx_max(16, w->chunks.nchunks / 4);
+    w->max = (uint32_t) (ngx_media_ring_bytes() >> NGX_MEDIA_CHUNK_SHIFT);
     w->history = (int64_t) conf->queue_length * 1000;
     w->get = ngx_media_chunk_get;
     w->put = ngx_media_chunk_put;
@@ -364,6 +407,38 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 
     p->timer.handler = ngx_media_publish_silence;
     ngx_add_timer(&p->timer, conf->publish_first);
+}
+
+
+uint64_t
+ngx_media_ring_bytes(void)
+{
+    uint32_t  n;
+
+    n = ngx_max(NGX_MEDIA_SHARE_MIN, ngx_media_arena()->nchunks / 4);
+    n = ngx_min(n, NGX_MEDIA_RING_DATA - 1);
+
+    return (uint64_t) n << NGX_MEDIA_CHUNK_SHIFT;
+}
+
+
+/*
+ * What a first configuration and frame need, before others take it: a stream
+ * without its configuration could never be shown.
+ */
+
+static void
+ngx_media_publish_reserve(ngx_media_publisher_t *p)
+{
+    uint32_t  *entry;
+
+    entry = &p->source->heads.chunk;
+
+    if (*entry == 0) {
+        (void) ngx_media_chunk_get(NULL, entry);
+    }
+
+    (void) ngx_media_ring_prepare(&p->writer, NGX_MEDIA_CHUNK_SIZE);
 }
 
 
@@ -757,10 +832,13 @@ ngx_media_publish_append(ngx_media_publisher_t *p, ngx_media_frame_t *f)
         if (rc == NGX_MEDIA_DECLINED) {
             ngx_media_publish_ask_shrink(p);
 
-        } else {
+        } else if (!p->warned) {
+            p->warned = 1;
+
             ngx_log_error(NGX_LOG_WARN, p->session->connection->log, 0,
                           "frame of %uD bytes is larger than what the media "
-                          "zone allows one source, it is dropped", f->size);
+                          "zone allows one source, it and further ones are "
+                          "dropped", f->size);
         }
 
         return NGX_OK;
@@ -865,7 +943,9 @@ static void
 ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
 {
     int64_t              msec;
+    ngx_uint_t           freed;
     ngx_media_command_t  cmd;
+    static int64_t       logged;
 
     msec = ngx_media_msec();
 
@@ -875,10 +955,24 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
 
     p->shrink_msec = msec;
 
-    ngx_log_error(NGX_LOG_NOTICE, p->session->connection->log, 0,
-                  "media zone is full, %uD chunks are free: all sources "
-                  "give up history before their last keyframe",
-                  ngx_media_chunks_free());
+    /* history of those that are gone goes first */
+
+    ngx_media_lock();
+    freed = ngx_media_source_evict();
+    ngx_media_unlock();
+
+    if (freed && ngx_media_chunks_free() >= NGX_MEDIA_CHUNKS_MIN) {
+        return;
+    }
+
+    if (msec - logged >= 1000) {
+        logged = msec;
+
+        ngx_log_error(NGX_LOG_NOTICE, p->session->connection->log, 0,
+                      "media zone is full, %uD chunks are free: all sources "
+                      "give up history before their last keyframe",
+                      ngx_media_chunks_free());
+    }
 
     ngx_memzero(&cmd, sizeof(ngx_media_command_t));
     cmd.type = NGX_MEDIA_CMD_SHRINK;
@@ -887,15 +981,34 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
 }
 
 
+/*
+ * The zone is full.  Who holds more than its share of it gives up the rest
+ * and may hold no more from now on: few sources with endless GOPs must not
+ * keep others out.
+ */
+
 void
 ngx_media_publishers_shrink(void)
 {
+    int64_t                 msec;
+    uint32_t                share;
     ngx_queue_t            *q;
     ngx_media_publisher_t  *p;
+    static int64_t          last;
 
     if (ngx_media_publishers.next == NULL) {
         return;
     }
+
+    msec = ngx_media_msec();
+
+    if (msec - last < NGX_MEDIA_SHRINK_WAIT) {
+        return;
+    }
+
+    last = msec;
+    share = ngx_media_arena()->nchunks / (ngx_media_sources_live() + 1);
+    share = ngx_max(share, NGX_MEDIA_SHARE_MIN);
 
     for (q = ngx_queue_head(&ngx_media_publishers);
          q != ngx_queue_sentinel(&ngx_media_publishers);
@@ -903,8 +1016,14 @@ ngx_media_publishers_shrink(void)
     {
         p = ngx_queue_data(q, ngx_media_publisher_t, queue);
 
-        if (p->active) {
-            (void) ngx_media_ring_shrink(&p->writer, 0);
+        if (!p->active) {
+            continue;
+        }
+
+        (void) ngx_media_ring_shrink(&p->writer, 0);
+
+        if (p->writer.used > share) {
+            (void) ngx_media_ring_limit(&p->writer, share);
         }
     }
 }

@@ -544,7 +544,7 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
 
     src = (flags & NGX_MEDIA_PLAY_LIVE)
           ? ngx_media_source_find(&vhost, &app, &stream)
-          : ngx_media_source_get(&vhost, &app, &stream);
+          : ngx_media_source_get(&vhost, &app, &stream, 1);
 
     live = src && (src->epoch & 1);
 

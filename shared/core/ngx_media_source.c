@@ -23,6 +23,10 @@
 #include "ngx_media_core.h"
 
 
+#define NGX_MEDIA_EVICT    64       /* sources in one go */
+#define NGX_MEDIA_TOUCHED  3000     /* ms */
+
+
 static uint32_t ngx_media_source_hash(ngx_str_t *vhost, ngx_str_t *app,
     ngx_str_t *stream);
 static ngx_uint_t ngx_media_source_is(ngx_media_source_t *src,
@@ -30,6 +34,7 @@ static ngx_uint_t ngx_media_source_is(ngx_media_source_t *src,
 static ngx_media_source_t *ngx_media_source_alloc(void);
 static void ngx_media_source_free(ngx_media_source_t *src);
 static void ngx_media_source_release(ngx_media_source_t *src);
+static ngx_uint_t ngx_media_source_unused(ngx_media_source_t *src);
 static ngx_uint_t ngx_media_source_idle(ngx_media_source_t *src,
     int64_t msec);
 
@@ -91,9 +96,10 @@ ngx_media_source_find(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
 
 
 ngx_media_source_t *
-ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
+ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream,
+    ngx_uint_t waits)
 {
-    uint32_t             i, generation, *bucket;
+    uint32_t             i, max, generation, *bucket;
     ngx_media_arena_t   *a;
     ngx_media_source_t  *src;
 
@@ -110,13 +116,22 @@ ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
         return NULL;
     }
 
+    a = ngx_media_arena();
+
+    /* who asks for many names must not keep others from publishing */
+
+    max = waits ? a->nsources - a->nsources / 4 : a->nsources;
+
+    if (a->sources >= max && ngx_media_source_evict() == 0) {
+        return NULL;
+    }
+
     src = ngx_media_source_alloc();
 
     if (src == NULL) {
         return NULL;
     }
 
-    a = ngx_media_arena();
     generation = src->generation;
 
     ngx_memzero(src, sizeof(ngx_media_source_t));
@@ -189,10 +204,9 @@ ngx_media_source_leave(ngx_media_source_t *src)
 
 
 static ngx_uint_t
-ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
+ngx_media_source_unused(ngx_media_source_t *src)
 {
     ngx_uint_t  w;
-    int64_t     keep;
 
     if (!src->used || (src->epoch & 1)) {
         return 0;
@@ -202,6 +216,19 @@ ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
         if (__atomic_load_n(&src->slots[w], __ATOMIC_SEQ_CST)) {
             return 0;
         }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
+{
+    int64_t  keep;
+
+    if (!ngx_media_source_unused(src)) {
+        return 0;
     }
 
     /* a publisher that comes back in time finds its timeline */
@@ -246,6 +273,69 @@ ngx_media_source_janitor(void)
         ngx_media_source_free(src);
         ngx_media_unlock();
     }
+}
+
+
+/*
+ * What is kept for a publisher or player that may come back is worth less
+ * than one that is here.  Each worker goes round the table, so that what was
+ * kept for the shortest time has the best chance to stay.
+ */
+
+ngx_uint_t
+ngx_media_source_evict(void)
+{
+    int64_t              msec;
+    uint32_t             i, n;
+    ngx_uint_t           freed;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+    static uint32_t      hand;
+
+    a = ngx_media_arena();
+    msec = ngx_media_msec();
+    n = a->fresh_source;
+    freed = 0;
+
+    for (i = 0; i < n && freed < NGX_MEDIA_EVICT; i++) {
+
+        hand = (hand + 1 < n) ? hand + 1 : 0;
+        src = ngx_media_source_at(hand);
+
+        if (!ngx_media_source_unused(src)) {
+            continue;
+        }
+
+        /* workers without a slot have no bit, they touch what they use */
+
+        if (a->no_slot && msec - src->used_msec < NGX_MEDIA_TOUCHED) {
+            continue;
+        }
+
+        ngx_media_source_free(src);
+        freed++;
+    }
+
+    return freed;
+}
+
+
+uint32_t
+ngx_media_sources_live(void)
+{
+    uint32_t             i, n;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena();
+    n = 0;
+
+    for (i = 0; i < a->fresh_source; i++) {
+        src = ngx_media_source_at(i);
+        n += src->used && ngx_media_source_live(src);
+    }
+
+    return n;
 }
 
 
@@ -295,6 +385,10 @@ ngx_media_source_release(ngx_media_source_t *src)
 
     __atomic_store_n(&src->ring.tail, src->ring.head, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    if (src->publishes == 0) {
+        return;
+    }
 
     total = NGX_MEDIA_RING_DATA + NGX_MEDIA_RING_INDEX + 1;
 

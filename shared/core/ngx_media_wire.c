@@ -676,7 +676,7 @@ ngx_media_wire_trim(ngx_media_wire_t *w)
     ngx_media_segment_t  *seg;
 
     length = (int64_t) w->feed->source->policy.queue_length * 1000;
-    max = ngx_media_arena()->zone / NGX_MEDIA_LOG_SHARE;
+    max = ngx_media_ring_bytes();
     last = w->first_entry + w->nentries;
 
     /* also without gop_cache: who waits for a key is served after this */
