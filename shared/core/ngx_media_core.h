@@ -219,18 +219,17 @@ typedef struct {
     int32_t              pid;       /* slot; 0: free */
     uint32_t             generation;
     uint32_t             exiting;   /* slot */
+    uint32_t             reaping;   /* who holds mutex; its owner is dead */
     uint32_t             pending;   /* atomic; a wake is on its way */
     uint64_t             dirty[NGX_MEDIA_MAX_SOURCES / 64];     /* atomic */
     uint32_t             cmd_head;  /* lock */
     uint32_t             cmd_tail;  /* lock */
     ngx_media_command_t  cmd[NGX_MEDIA_COMMANDS];               /* lock */
-    uint64_t             cpu_us;    /* slot */
-    uint64_t             cpu_us_last;
-    int64_t              cpu_msec;
+    uint64_t             cpu_us;    /* slot; at the last sample */
+    int64_t              cpu_msec;  /* slot; when that was */
     uint32_t             cpu_percent;   /* slot; hundredths of a percent */
     uint32_t             rss_kb;    /* slot */
     uint32_t             sessions;  /* slot */
-    uint32_t             publishers;
 } ngx_media_slot_t;
 
 

@@ -138,11 +138,9 @@ ngx_media_slot_take(ngx_cycle_t *cycle)
         slot->cmd_head = slot->cmd_tail;
         slot->exiting = 0;
         slot->cpu_us = 0;
-        slot->cpu_us_last = 0;
         slot->cpu_msec = 0;
         slot->cpu_percent = 0;
         slot->sessions = 0;
-        slot->publishers = 0;
         slot->pid = ngx_pid;
 
         ngx_media_unlock();
@@ -337,7 +335,9 @@ ngx_media_slot_alive(uint32_t n, int32_t pid)
     ngx_media_slot_t  *slot;
 
     if (n == NGX_MEDIA_NO_SLOT) {
-        return pid == ngx_pid || kill(pid, 0) == 0 || ngx_errno == NGX_EPERM;
+        return pid > 0
+               && (pid == ngx_pid || kill(pid, 0) == 0
+                   || ngx_errno == NGX_EPERM);
     }
 
     if (n == ngx_media_slot_local.index) {
@@ -348,7 +348,11 @@ ngx_media_slot_alive(uint32_t n, int32_t pid)
     rc = pthread_mutex_trylock(&slot->mutex);
 
     if (rc == EBUSY) {
-        return slot->pid == pid;
+
+        /* its owner lives, or another worker buries it just now */
+
+        return slot->pid == pid
+               && !__atomic_load_n(&slot->reaping, __ATOMIC_ACQUIRE);
     }
 
     if (rc == EOWNERDEAD) {
@@ -380,6 +384,8 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
     slot = &a->slots[n];
     sources = 0;
     clients = 0;
+
+    __atomic_store_n(&slot->reaping, 1, __ATOMIC_RELEASE);
 
     for (i = 0; i < a->fresh_source; i++) {
         src = ngx_media_source_at(i);
@@ -426,6 +432,7 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
     slot->cpu_percent = 0;
     slot->rss_kb = 0;
     slot->sessions = 0;
+    slot->reaping = 0;
 
     ngx_media_unlock();
 
@@ -521,7 +528,9 @@ ngx_media_slot_execute(ngx_media_command_t *cmd)
     case NGX_MEDIA_CMD_CLOSE:
         s = ngx_media_session_by_client(cmd->a, cmd->b);
 
-        if (s) {
+        /* who shall make way may have done so by itself meanwhile */
+
+        if (s && (cmd->c != NGX_MEDIA_REASON_REPLACED || s->publisher)) {
             ngx_media_session_close(s, cmd->c);
         }
 

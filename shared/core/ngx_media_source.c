@@ -160,7 +160,11 @@ ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream,
     bucket = &a->buckets[src->hash % NGX_MEDIA_BUCKETS];
 
     src->next = *bucket;
-    src->used = 1;
+
+    /* after a death here the rebuild believes what is marked used */
+
+    __atomic_store_n(&src->used, 1, __ATOMIC_RELEASE);
+
     *bucket = i + 1;
     a->sources++;
 
@@ -195,11 +199,14 @@ ngx_media_source_leave(ngx_media_source_t *src)
 {
     src->left_msec = ngx_media_msec();
     src->used_msec = src->left_msec;
+
+    /* a worker that dies from here on leaves no publisher without an owner */
+
+    __atomic_store_n(&src->epoch, src->epoch + 1, __ATOMIC_SEQ_CST);
+
     src->pub_slot = NGX_MEDIA_NO_SLOT;
     src->pub_pid = 0;
     src->pub_client = NGX_MEDIA_NONE;
-
-    __atomic_store_n(&src->epoch, src->epoch + 1, __ATOMIC_SEQ_CST);
 }
 
 
