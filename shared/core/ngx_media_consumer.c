@@ -150,6 +150,21 @@ ngx_media_unpin(ngx_media_pin_t *pin)
 }
 
 
+void
+ngx_media_segments_exit(void)
+{
+    ngx_media_segment_t  *seg;
+
+    while (ngx_media_segments_kept) {
+        seg = ngx_media_segments_kept;
+        ngx_media_segments_kept = seg->next;
+        ngx_free(seg);
+    }
+
+    ngx_media_segments_nkept = 0;
+}
+
+
 /* --- the out list ------------------------------------------------------- */
 
 static ngx_int_t

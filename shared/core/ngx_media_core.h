@@ -466,6 +466,11 @@ void ngx_media_feed_mark(ngx_media_feed_t *feed);
 /* consumers came: they are served at once, whatever the rounds are doing */
 void ngx_media_feed_newcomer(ngx_media_feed_t *feed);
 void ngx_media_feeds_init(ngx_cycle_t *cycle);
+/* memory of the worker that is no session's, when it ends */
+void ngx_media_feeds_exit(void);
+void ngx_media_wire_exit(void);
+void ngx_media_segments_exit(void);
+void ngx_media_heads_exit(void);
 /* every second: statistics */
 void ngx_media_feeds_tick(void);
 /* looks at all feeds (a worker without a slot polls) */

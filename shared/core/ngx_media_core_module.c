@@ -222,4 +222,9 @@ ngx_media_core_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_media_slot_close(cycle);
+
+    ngx_media_feeds_exit();
+    ngx_media_wire_exit();
+    ngx_media_segments_exit();
+    ngx_media_heads_exit();
 }

@@ -99,6 +99,19 @@ ngx_media_feeds_init(ngx_cycle_t *cycle)
 }
 
 
+/* sessions that are still there keep their wires: the process ends now */
+
+void
+ngx_media_feeds_exit(void)
+{
+    if (ngx_media_pump.feeds) {
+        ngx_free(ngx_media_pump.feeds);
+        ngx_media_pump.feeds = NULL;
+        ngx_media_pump.nfeeds = 0;
+    }
+}
+
+
 ngx_media_feed_t *
 ngx_media_feed_get(ngx_media_source_t *src)
 {

@@ -333,3 +333,13 @@ ngx_media_heads_select(ngx_media_source_t *src, ngx_media_head_table_t *copy,
         }
     }
 }
+
+
+void
+ngx_media_heads_exit(void)
+{
+    if (ngx_media_heads_buffer) {
+        ngx_free(ngx_media_heads_buffer);
+        ngx_media_heads_buffer = NULL;
+    }
+}

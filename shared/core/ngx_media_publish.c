@@ -9,7 +9,8 @@
  *                        +--> declined (busy, full), error
  *
  *   waiting  the arena is full and owners were asked to shrink, or another
- *            publisher is being replaced; tried again every 10 ms
+ *            publisher is being replaced, or may just have gone; tried again
+ *            every 10 ms
  *   active   owns the ring's writer half; a timer that is not cancelable
  *            watches for silence and keeps a reloading worker alive
  *
@@ -25,6 +26,7 @@
 #define NGX_MEDIA_RETRY          10      /* ms */
 #define NGX_MEDIA_FULL_WAIT      500     /* ms */
 #define NGX_MEDIA_REPLACE_WAIT   3000    /* ms */
+#define NGX_MEDIA_BUSY_WAIT      250     /* ms: its end may not be read yet */
 #define NGX_MEDIA_CHUNKS_MIN     4
 #define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
 #define NGX_MEDIA_SHRINK_WAIT    100     /* ms */
@@ -188,8 +190,17 @@ ngx_media_publish_try(ngx_media_publisher_t *p)
         return rc;
     }
 
-    wait = (s->reason == NGX_MEDIA_REASON_BUSY) ? NGX_MEDIA_REPLACE_WAIT
-                                                : NGX_MEDIA_FULL_WAIT;
+    if (s->reason != NGX_MEDIA_REASON_BUSY) {
+        wait = NGX_MEDIA_FULL_WAIT;
+
+    } else if (ngx_media_core_conf(s)->publish_conflict
+               == NGX_MEDIA_CONFLICT_REPLACE)
+    {
+        wait = NGX_MEDIA_REPLACE_WAIT;
+
+    } else {
+        wait = NGX_MEDIA_BUSY_WAIT;
+    }
 
     if (p->deadline == 0) {
         p->deadline = ngx_current_msec + wait;
@@ -310,11 +321,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
         return NGX_AGAIN;
     }
 
-    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REJECT) {
-        return NGX_DECLINED;
-    }
-
-    if (!p->asked) {
+    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REPLACE && !p->asked) {
         p->asked = 1;
         (void) ngx_media_slot_command(slot, &cmd);
     }

@@ -1218,3 +1218,14 @@ ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
 
     c->configs = w->configs;
 }
+
+
+void
+ngx_media_wire_exit(void)
+{
+    if (ngx_media_wire_scratch) {
+        ngx_free(ngx_media_wire_scratch);
+        ngx_media_wire_scratch = NULL;
+        ngx_media_wire_scratch_size = 0;
+    }
+}
