@@ -464,7 +464,7 @@ is(http_status($r), 403, 'not by JSONP');
 is(http_content($r), 'cb({"code":1061})', 'not by JSONP, body');
 like(kick(8083, "$id?callback=cb"), qr/^403 /, 'not by DELETE with JSONP');
 
-is(scalar @{clients()}, 5, 'all are there');
+ok(wait_until(sub { @{clients()} == 5 }, 10), 'all are there');
 
 is(http_status(http_post("/api/v1/clients/", '', method => 'DELETE',
     port => 8083)), 405, 'not all at once');
