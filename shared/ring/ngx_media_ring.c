@@ -26,6 +26,8 @@
 static void ngx_media_ring_store_bytes(u_char *dst, const u_char *src,
     size_t n);
 static void ngx_media_ring_load_bytes(u_char *dst, const u_char *src, size_t n);
+static uint32_t ngx_media_ring_count(ngx_media_ring_writer_t *w,
+    uint32_t *table, uint32_t size, uint64_t first, uint64_t last);
 static u_char *ngx_media_ring_chunk(const ngx_media_chunks_t *chunks,
     const uint32_t *entry);
 static int ngx_media_ring_reserve(ngx_media_ring_writer_t *w, uint32_t size,
@@ -107,21 +109,49 @@ ngx_media_ring_init(ngx_media_ring_t *ring)
 void
 ngx_media_ring_attach(ngx_media_ring_writer_t *w)
 {
-    uint32_t  i;
+    ngx_media_ring_t  *ring;
 
     if (w->max > NGX_MEDIA_RING_DATA - 1) {
         w->max = NGX_MEDIA_RING_DATA - 1;
     }
 
-    w->used = 0;
+    ring = w->ring;
 
-    for (i = 0; i < NGX_MEDIA_RING_DATA; i++) {
-        w->used += w->ring->data[i] != 0;
+    w->used = ngx_media_ring_count(w, ring->data, NGX_MEDIA_RING_DATA,
+                                   ring->tail_pos >> NGX_MEDIA_CHUNK_SHIFT,
+                                   ring->head_pos >> NGX_MEDIA_CHUNK_SHIFT);
+
+    w->used += ngx_media_ring_count(w, ring->index, NGX_MEDIA_RING_INDEX,
+                                    ring->tail >> NGX_MEDIA_DESC_SHIFT,
+                                    ring->head >> NGX_MEDIA_DESC_SHIFT);
+}
+
+
+/* chunks first to last of a log; what is in its table besides is given back */
+
+static uint32_t
+ngx_media_ring_count(ngx_media_ring_writer_t *w, uint32_t *table,
+    uint32_t size, uint64_t first, uint64_t last)
+{
+    uint32_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < size; i++) {
+
+        if (table[i] == 0) {
+            continue;
+        }
+
+        if ((i + size - first % size) % size > last - first) {
+            w->put(w->ctx, &table[i]);
+
+        } else {
+            n++;
+        }
     }
 
-    for (i = 0; i < NGX_MEDIA_RING_INDEX; i++) {
-        w->used += w->ring->index[i] != 0;
-    }
+    return n;
 }
 
 
@@ -355,7 +385,11 @@ ngx_media_ring_old(ngx_media_ring_writer_t *w, int64_t dts, uint64_t *pos)
 
         *pos = desc.pos;
 
-        if (seq == ring->key || desc.dts > dts - w->history) {
+        /* times that lie ahead are of a clock that went back since */
+
+        if (seq == ring->key
+            || (desc.dts > dts - w->history && desc.dts <= dts + w->history))
+        {
             return seq;
         }
     }

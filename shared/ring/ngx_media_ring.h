@@ -111,7 +111,8 @@ void ngx_media_ring_init(ngx_media_ring_t *ring);
 
 /*
  * Takes a ring over for writing (new, or from a writer that left or died).
- * The caller has filled w; w->used is counted here.
+ * The caller has filled w; w->used is counted here, and chunks that a dead
+ * writer had neither filled nor given back are given back.
  */
 void ngx_media_ring_attach(ngx_media_ring_writer_t *w);
 

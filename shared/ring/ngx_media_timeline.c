@@ -65,10 +65,7 @@ ngx_media_timeline_map(ngx_media_timeline_t *tl, int track, int64_t dts,
     out = dts + tl->offset;
 
     if (tl->mode != NGX_MEDIA_TIMELINE_FULL) {
-        if (out > tl->last) {
-            tl->last = out;
-        }
-
+        tl->last = out;
         return out;
     }
 

@@ -34,7 +34,8 @@
 typedef struct {
     int64_t    offset;          /* out = in + offset */
     int64_t    offset_old;      /* before the last jump */
-    int64_t    last;            /* newest out of all tracks */
+    int64_t    last;            /* newest out of all tracks; where nothing
+                                 * is repaired, out of the last frame */
     int64_t    last_now;        /* when the newest frame came */
     int64_t    base;            /* out of the first frame */
     int64_t    track[NGX_MEDIA_MAX_TRACKS];       /* newest out of a track */
