@@ -37,6 +37,7 @@ events {
 media {
     idle_timeout 2s;
     republish_wait 1s;
+    publish_timeout 20s 60s;
 }
 
 stream {

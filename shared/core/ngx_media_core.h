@@ -48,7 +48,7 @@
 #define NGX_MEDIA_COMMANDS        64
 #define NGX_MEDIA_HEADS           48
 #define NGX_MEDIA_CONFIG_MAX      16384
-#define NGX_MEDIA_TEXT_LEN        2000
+#define NGX_MEDIA_TEXT_LEN        2048
 #define NGX_MEDIA_ID_LEN          8
 
 
@@ -116,7 +116,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_media_codec_info_t  info;   /* pub */
+    ngx_media_codec_info_t  info;   /* pub; all of it: of this publish */
     uint64_t    frames;             /* pub */
     uint64_t    bytes;              /* pub */
     uint64_t    keys;               /* pub */
@@ -129,7 +129,7 @@ typedef struct {
     uint64_t    fps_frames;         /* pub; at the last sample */
     int64_t     fps_dts;            /* pub; us, at the last sample */
     uint32_t    bframes;            /* pub; frames with cts that reorder */
-    uint32_t    present;            /* pub; of this publish */
+    uint32_t    present;            /* pub; it had a config or a frame */
 } ngx_media_track_t;
 
 
@@ -428,8 +428,8 @@ ngx_int_t ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
  */
 ngx_int_t ngx_media_heads_read(ngx_media_source_t *src, uint64_t seq,
     ngx_media_heads_t *heads);
-/* a publisher that died writing left the version odd */
-void ngx_media_heads_repair(ngx_media_source_t *src);
+/* A new publisher: what the one before said holds no more. */
+void ngx_media_heads_reset(ngx_media_source_t *src);
 
 
 /* --- feeds (ngx_media_feed.c): a source as one worker sees it ----------- */

@@ -173,17 +173,21 @@ ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t all)
 
 
 void
-ngx_media_heads_repair(ngx_media_source_t *src)
+ngx_media_heads_reset(ngx_media_source_t *src)
 {
     ngx_media_head_table_t  *h;
 
     h = &src->heads;
 
-    if (h->version & 1) {
-        h->n = 0;
-        h->used = 0;
-        __atomic_store_n(&h->version, h->version + 1, __ATOMIC_SEQ_CST);
-    }
+    /* odd already where a publisher died writing */
+
+    __atomic_store_n(&h->version, h->version | 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    h->n = 0;
+    h->used = 0;
+
+    __atomic_store_n(&h->version, h->version + 1, __ATOMIC_SEQ_CST);
 }
 
 

@@ -64,7 +64,7 @@ static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
     ngx_media_source_t *src);
-static void ngx_media_publish_reserve(ngx_media_publisher_t *p);
+static void ngx_media_publish_memory(ngx_media_publisher_t *p);
 static void ngx_media_publish_policy(ngx_media_source_t *src,
     ngx_media_core_conf_t *conf);
 static void ngx_media_publish_retry(ngx_event_t *ev);
@@ -284,7 +284,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
     if (!(src->epoch & 1)) {
         ngx_media_publish_start(p, src);
         ngx_media_unlock();
-        ngx_media_publish_reserve(p);
+        ngx_media_publish_memory(p);
         ngx_media_slot_notify(src);
         return NGX_OK;
     }
@@ -321,9 +321,10 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
         return NGX_AGAIN;
     }
 
-    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REPLACE && !p->asked) {
+    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REPLACE && !p->asked
+        && ngx_media_slot_command(slot, &cmd) == NGX_OK)
+    {
         p->asked = 1;
-        (void) ngx_media_slot_command(slot, &cmd);
     }
 
     return NGX_AGAIN;
@@ -335,13 +336,11 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 static void
 ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 {
-    int                       mode;
-    int64_t                   base, now;
-    ngx_str_t                 url;
-    ngx_uint_t                i;
-    ngx_media_client_t       *client;
-    ngx_media_core_conf_t    *conf;
-    ngx_media_ring_writer_t  *w;
+    int                     mode;
+    int64_t                 base, now;
+    ngx_str_t               url;
+    ngx_media_client_t     *client;
+    ngx_media_core_conf_t  *conf;
 
     conf = ngx_media_core_conf(p->session);
     client = p->session->client;
@@ -363,27 +362,14 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
     src->tcurl_len = (uint16_t) ngx_min(url.len, NGX_MEDIA_NAME_LEN);
     ngx_memcpy(src->tcurl, url.data, src->tcurl_len);
 
-    w = &p->writer;
-    w->ring = &src->ring;
-    w->chunks = ngx_media_arena_chunks();
-    w->max = (uint32_t) (ngx_media_ring_bytes() >> NGX_MEDIA_CHUNK_SHIFT);
-    w->history = (int64_t) conf->queue_length * 1000;
-    w->get = ngx_media_chunk_get;
-    w->put = ngx_media_chunk_put;
-    w->ctx = NULL;
-
-    ngx_media_ring_attach(w);
-    ngx_media_heads_repair(src);
-
     /* what another publisher left is no place to start any more */
 
     __atomic_store_n(&src->first_seq, src->ring.head, __ATOMIC_RELEASE);
     __atomic_store_n(&src->ring.key, NGX_MEDIA_SEQ_NONE, __ATOMIC_RELEASE);
 
-    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
-        src->track[i].present = 0;
-    }
+    ngx_media_heads_reset(src);
 
+    ngx_memzero(src->track, sizeof(src->track));
     src->tracks = 0;
 
     mode = (int) conf->time_jitter;
@@ -430,14 +416,30 @@ ngx_media_ring_bytes(void)
 
 
 /*
- * What a first configuration and frame need, before others take it: a stream
- * without its configuration could never be shown.
+ * Takes the ring over, and what a first configuration and frame need before
+ * others take it: a stream without its configuration could never be shown.
+ * Not under the lock, which chunks come and go under.
  */
 
 static void
-ngx_media_publish_reserve(ngx_media_publisher_t *p)
+ngx_media_publish_memory(ngx_media_publisher_t *p)
 {
-    uint32_t  *entry;
+    uint32_t                 *entry;
+    ngx_media_core_conf_t    *conf;
+    ngx_media_ring_writer_t  *w;
+
+    conf = ngx_media_core_conf(p->session);
+    w = &p->writer;
+
+    w->ring = &p->source->ring;
+    w->chunks = ngx_media_arena_chunks();
+    w->max = (uint32_t) (ngx_media_ring_bytes() >> NGX_MEDIA_CHUNK_SHIFT);
+    w->history = (int64_t) conf->queue_length * 1000;
+    w->get = ngx_media_chunk_get;
+    w->put = ngx_media_chunk_put;
+    w->ctx = NULL;
+
+    ngx_media_ring_attach(w);
 
     entry = &p->source->heads.chunk;
 
@@ -445,7 +447,7 @@ ngx_media_publish_reserve(ngx_media_publisher_t *p)
         (void) ngx_media_chunk_get(NULL, entry);
     }
 
-    (void) ngx_media_ring_prepare(&p->writer, NGX_MEDIA_CHUNK_SIZE);
+    (void) ngx_media_ring_prepare(w, NGX_MEDIA_CHUNK_SIZE);
 }
 
 
@@ -535,9 +537,10 @@ ngx_media_unpublish(ngx_media_session_t *s)
         ngx_media_source_leave(src);
     }
 
-    s->client->publish = 0;
-
     ngx_media_unlock();
+
+    s->client->publish = 0;
+    s->client->source = NGX_MEDIA_NONE;
 
     ngx_media_slot_notify(src);
 
@@ -587,7 +590,11 @@ ngx_media_publish_frame(ngx_media_session_t *s, ngx_media_frame_t *f)
     conf = ngx_media_core_conf(s);
 
     p->heard = ngx_current_msec;
-    p->first = 1;
+
+    if (!p->first) {
+        p->first = 1;
+        ngx_add_timer(&p->timer, conf->publish_idle);
+    }
 
     if (!conf->mix_correct) {
         return ngx_media_publish_write(p, f);

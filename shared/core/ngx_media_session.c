@@ -126,8 +126,7 @@ ngx_media_session_cleanup(void *data)
 {
     ngx_media_session_t *s = data;
 
-    ngx_media_client_t   *client;
-    ngx_media_arena_t    *a;
+    ngx_media_client_t  *client;
 
     if (s->client == NULL) {
         return;
@@ -146,15 +145,9 @@ ngx_media_session_cleanup(void *data)
 
     client = s->client;
     s->client = NULL;
-    a = ngx_media_arena();
 
     ngx_media_lock();
-
-    a->send_total += client->send_bytes;
-    a->recv_total += client->recv_bytes;
-
     ngx_media_client_free(client);
-
     ngx_media_unlock();
 }
 
@@ -177,7 +170,7 @@ ngx_media_session_find(ngx_pool_t *pool)
 static ngx_media_client_t *
 ngx_media_client_alloc(void)
 {
-    uint32_t             generation;
+    uint32_t             generation, version;
     ngx_media_arena_t   *a;
     ngx_media_client_t  *client;
 
@@ -197,8 +190,13 @@ ngx_media_client_alloc(void)
     if (client) {
         generation = client->generation + 1;
 
+        /* goes on, and becomes even: who copies it notices */
+
+        version = (client->version | 1) + 1;
+
         ngx_memzero(client, offsetof(ngx_media_client_t, text));
 
+        client->version = version;
         client->generation = generation;
         client->slot = ngx_media_slot();
         client->pid = ngx_pid;
@@ -226,6 +224,9 @@ ngx_media_client_free(ngx_media_client_t *client)
     }
 
     a = ngx_media_arena();
+
+    a->send_total += client->send_bytes;
+    a->recv_total += client->recv_bytes;
 
     client->used = 0;
     client->next = a->free_client;
@@ -290,6 +291,7 @@ ngx_media_session_set_text(ngx_media_session_t *s, ngx_uint_t which,
     len = ngx_min(len, max);
 
     __atomic_store_n(&c->version, c->version + 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
     /* texts lie one behind the other: take the old one out */
 
