@@ -558,7 +558,6 @@ ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx)
 {
     switch (ctx->state) {
 
-    case NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER:
     case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
         ngx_http_flv_live_finalize(ctx, NGX_HTTP_NOT_FOUND);
         break;
@@ -568,7 +567,7 @@ ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx)
         ngx_http_flv_live_output(ctx);
         break;
 
-    default:
+    default: /* NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER: play_wait says how long */
         break;
     }
 }
