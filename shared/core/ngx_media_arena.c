@@ -41,7 +41,8 @@ static ngx_int_t ngx_media_arena_wakes(ngx_cycle_t *cycle,
     ngx_media_arena_t *a);
 static ngx_int_t ngx_media_arena_mutex(pthread_mutex_t *mutex);
 static void ngx_media_arena_rebuild(void);
-static void ngx_media_arena_mark(u_char *used, uint32_t *table, ngx_uint_t n);
+static void ngx_media_arena_mark(uint32_t *marks, uint32_t *table,
+    ngx_uint_t n);
 
 
 /* one per process, mapped by the master and inherited by fork */
@@ -306,7 +307,7 @@ ngx_media_arena_adopt(ngx_cycle_t *cycle, int fd)
     pid_t               parent;
     ngx_uint_t          i;
     struct stat         st;
-    ngx_media_arena_t  *a;
+    ngx_media_arena_t  *a, own;
 
     if (fstat(fd, &st) == -1
         || st.st_size < (off_t) sizeof(ngx_media_arena_t))
@@ -320,14 +321,23 @@ ngx_media_arena_adopt(ngx_cycle_t *cycle, int fd)
         return NGX_DECLINED;
     }
 
-    if (a->magic != NGX_MEDIA_MAGIC || a->layout != NGX_MEDIA_LAYOUT
-        || a->header_size != sizeof(ngx_media_arena_t)
-        || a->size != (uint64_t) st.st_size)
+    /* what this binary would have made of that zone */
+
+    ngx_memzero(&own, sizeof(ngx_media_arena_t));
+    ngx_media_arena_layout(&own, a->zone);
+
+    if (a->magic != NGX_MEDIA_MAGIC || a->layout != own.layout
+        || a->header_size != own.header_size
+        || a->size != own.size || a->size != (uint64_t) st.st_size
+        || a->off_sources != own.off_sources
+        || a->off_clients != own.off_clients
+        || a->off_chunks != own.off_chunks)
     {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                       "media zone of the old binary has another layout, "
                       "streams begin anew");
         munmap(a, st.st_size);
+        (void) close(fd);
         return NGX_DECLINED;
     }
 
@@ -455,18 +465,16 @@ ngx_media_unlock(void)
 static void
 ngx_media_arena_rebuild(void)
 {
-    u_char              *used;
     uint32_t             i, *next;
     ngx_media_arena_t   *a;
     ngx_media_source_t  *src;
 
     a = ngx_media_arena_ptr;
+    next = (uint32_t *) ((u_char *) a + a->off_next);
 
-    used = ngx_calloc(a->nchunks + 1, ngx_cycle->log);
+    /* a chunk that is in use needs no next: its place is its mark */
 
-    if (used == NULL) {
-        return;
-    }
+    ngx_memzero(next, a->nchunks * sizeof(uint32_t));
 
     for (i = 0; i < a->fresh_source; i++) {
         src = ngx_media_source_at(i);
@@ -475,12 +483,10 @@ ngx_media_arena_rebuild(void)
             continue;
         }
 
-        ngx_media_arena_mark(used, src->ring.data, NGX_MEDIA_RING_DATA);
-        ngx_media_arena_mark(used, src->ring.index, NGX_MEDIA_RING_INDEX);
-        ngx_media_arena_mark(used, &src->heads.chunk, 1);
+        ngx_media_arena_mark(next, src->ring.data, NGX_MEDIA_RING_DATA);
+        ngx_media_arena_mark(next, src->ring.index, NGX_MEDIA_RING_INDEX);
+        ngx_media_arena_mark(next, &src->heads.chunk, 1);
     }
-
-    next = (uint32_t *) ((u_char *) a + a->off_next);
 
     a->free_chunk = 0;
     a->free_chunks = 0;
@@ -488,7 +494,7 @@ ngx_media_arena_rebuild(void)
 
     for (i = a->nchunks; i > 0; i--) {
 
-        if (used[i]) {
+        if (next[i - 1] == NGX_MEDIA_NONE) {
             continue;
         }
 
@@ -497,15 +503,13 @@ ngx_media_arena_rebuild(void)
         a->free_chunks++;
     }
 
-    ngx_free(used);
-
     ngx_media_source_rebuild();
     ngx_media_client_rebuild();
 }
 
 
 static void
-ngx_media_arena_mark(u_char *used, uint32_t *table, ngx_uint_t n)
+ngx_media_arena_mark(uint32_t *marks, uint32_t *table, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
@@ -517,12 +521,14 @@ ngx_media_arena_mark(u_char *used, uint32_t *table, ngx_uint_t n)
 
         /* out of range or owned twice: not believed */
 
-        if (table[i] > ngx_media_arena_ptr->nchunks || used[table[i]]) {
+        if (table[i] > ngx_media_arena_ptr->nchunks
+            || marks[table[i] - 1] == NGX_MEDIA_NONE)
+        {
             table[i] = 0;
             continue;
         }
 
-        used[table[i]] = 1;
+        marks[table[i] - 1] = NGX_MEDIA_NONE;
     }
 }
 
