@@ -439,7 +439,7 @@ typedef struct ngx_media_feed_s  ngx_media_feed_t;
 struct ngx_media_feed_s {
     ngx_media_source_t  *source;
     uint32_t             index;
-    uint32_t             generation;
+    uint32_t             generation;    /* of the source, when it was made */
     uint64_t             epoch;         /* as last seen */
     ngx_queue_t          wires;
     ngx_queue_t          dirty;         /* in the pump's list */
@@ -457,7 +457,8 @@ struct ngx_media_feed_s {
 
 /*
  * The feed of a source, made when it is not there, under the lock.  It goes by
- * itself when it has had no consumer for a while.  NULL: no memory.
+ * itself when it has had no consumer for a while.  NULL: no memory, or the one
+ * of a source that had this place before is still there.
  */
 ngx_media_feed_t *ngx_media_feed_get(ngx_media_source_t *src);
 /* something changed: the pump looks at it soon */

@@ -129,7 +129,7 @@ ngx_media_feed_get(ngx_media_source_t *src)
     feed = p->feeds[idx];
 
     if (feed) {
-        return feed;
+        return (feed->generation == src->generation) ? feed : NULL;
     }
 
     feed = ngx_calloc(sizeof(ngx_media_feed_t), ngx_cycle->log);

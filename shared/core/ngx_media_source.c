@@ -15,8 +15,8 @@
  *            keeps its history, so a publisher that comes back goes on with it
  *
  * A source is freed when nobody uses it: no publisher, no bit in slots[], and
- * idle_timeout passed since the last use.  generation changes then, which
- * tells a feed of another worker that it holds a name of the past.
+ * idle_timeout passed since the last use.  generation changes then, for those
+ * that look without a bit: the API, and workers without a slot.
  */
 
 
@@ -34,7 +34,8 @@ static ngx_uint_t ngx_media_source_is(ngx_media_source_t *src,
 static ngx_media_source_t *ngx_media_source_alloc(void);
 static void ngx_media_source_free(ngx_media_source_t *src);
 static void ngx_media_source_release(ngx_media_source_t *src);
-static ngx_uint_t ngx_media_source_unused(ngx_media_source_t *src);
+static ngx_uint_t ngx_media_source_unused(ngx_media_source_t *src,
+    int64_t msec);
 static ngx_uint_t ngx_media_source_idle(ngx_media_source_t *src,
     int64_t msec);
 
@@ -211,7 +212,7 @@ ngx_media_source_leave(ngx_media_source_t *src)
 
 
 static ngx_uint_t
-ngx_media_source_unused(ngx_media_source_t *src)
+ngx_media_source_unused(ngx_media_source_t *src, int64_t msec)
 {
     ngx_uint_t  w;
 
@@ -225,7 +226,10 @@ ngx_media_source_unused(ngx_media_source_t *src)
         }
     }
 
-    return 1;
+    /* workers without a slot have no bit, they touch what they use */
+
+    return !ngx_media_arena()->no_slot
+           || msec - src->used_msec >= NGX_MEDIA_TOUCHED;
 }
 
 
@@ -234,7 +238,7 @@ ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
 {
     int64_t  keep;
 
-    if (!ngx_media_source_unused(src)) {
+    if (!ngx_media_source_unused(src, msec)) {
         return 0;
     }
 
@@ -309,13 +313,7 @@ ngx_media_source_evict(void)
         hand = (hand + 1 < n) ? hand + 1 : 0;
         src = ngx_media_source_at(hand);
 
-        if (!ngx_media_source_unused(src)) {
-            continue;
-        }
-
-        /* workers without a slot have no bit, they touch what they use */
-
-        if (a->no_slot && msec - src->used_msec < NGX_MEDIA_TOUCHED) {
+        if (!ngx_media_source_unused(src, msec)) {
             continue;
         }
 

@@ -302,6 +302,12 @@ ngx_media_wire_pull(ngx_media_wire_t *w)
 
     src = w->feed->source;
 
+    /* without a slot, a worker that was stopped may find another source */
+
+    if (src->generation != w->feed->generation) {
+        return;
+    }
+
     for (n = 0; n < NGX_MEDIA_PULL_MAX; n++) {
 
         rc = ngx_media_wire_read(w, &f);
