@@ -46,6 +46,7 @@ static ngx_int_t ngx_media_wire_append(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static void ngx_media_wire_resync(ngx_media_wire_t *w);
 static void ngx_media_wire_reset(ngx_media_wire_t *w);
+static ngx_uint_t ngx_media_wire_current(ngx_media_wire_t *w);
 static void ngx_media_wire_truncate(ngx_media_wire_t *w, uint64_t head);
 static ngx_int_t ngx_media_wire_index(ngx_media_wire_t *w, uint64_t offset,
     ngx_media_frame_t *f);
@@ -170,10 +171,35 @@ ngx_media_wire_reset(ngx_media_wire_t *w)
 }
 
 
+/*
+ * Nobody was there for a moment, but the log still begins where a new one
+ * would: to make all of it again for each who comes and goes would be dear.
+ */
+
+static ngx_uint_t
+ngx_media_wire_current(ngx_media_wire_t *w)
+{
+    uint64_t             key;
+    ngx_media_source_t  *src;
+
+    src = w->feed->source;
+    key = ngx_media_ring_load(&src->ring.key);
+
+    return key != NGX_MEDIA_SEQ_NONE
+           && w->key_offset != NGX_MEDIA_SEQ_NONE
+           && w->key_seq >= key
+           && w->seq >= ngx_media_ring_load(&src->ring.tail)
+           && !w->need_key
+           && !w->need_heads
+           && src->policy.gop_cache
+           && ngx_media_source_live(src);
+}
+
+
 void
 ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 {
-    if (w->nconsumers == 0) {
+    if (w->nconsumers == 0 && !ngx_media_wire_current(w)) {
         ngx_media_wire_reset(w);
     }
 
