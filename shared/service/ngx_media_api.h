@@ -4,12 +4,16 @@
  *
  * L3: private hub of the HTTP API: what its files share.
  *
- *   ngx_media_api_module.c   directive, routes, methods, answers
+ *   ngx_media_api_module.c   directives, routes, methods, answers
  *   ngx_media_api_access.c   who may change something, JSONP
- *   ngx_media_api_summary.c  breadcrumbs, versions, summaries
+ *   ngx_media_api_about.c    breadcrumbs, versions, features, echo
+ *   ngx_media_api_summary.c  summaries, totals of all workers
+ *   ngx_media_api_machine.c  the process and the machine
  *   ngx_media_api_stream.c   vhosts, streams
+ *   ngx_media_api_health.c   tracks of one stream
  *   ngx_media_api_client.c   clients
  *   ngx_media_api_list.c     what lists have in common
+ *   ngx_media_metrics.c      Prometheus
  *
  * A request becomes an ngx_media_api_t, a handler of a route writes its part
  * of the document into api->json, and the module sends it.  Everything shown
@@ -25,11 +29,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_media_core.h"
 #include "ngx_media_json.h"
 
 
 /* codes of errors, as SRS has them; HTTP status is 200 */
 
+#define NGX_MEDIA_API_TEST          100
 #define NGX_MEDIA_API_DENIED       1061    /* changes are not allowed */
 #define NGX_MEDIA_API_NO_VHOST     2014
 #define NGX_MEDIA_API_NO_STREAM    2048
@@ -47,20 +53,35 @@ typedef struct {
 /*
  * Handlers: the document is open as far as {"code":0,...,"pid":"N" and is
  * closed behind them.  Each returns NGX_OK; NGX_DECLINED where api->code tells
- * the error; NGX_ERROR.
+ * the error; NGX_BUSY where a worker could not be asked; NGX_ERROR.
  */
 
 ngx_int_t ngx_media_api_root(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_index(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_index_v1(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_versions(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_authors(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_features(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_requests(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_errors(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_raw(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_rusages(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_self_proc_stats(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_system_proc_stats(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_meminfos(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_summaries(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_vhosts(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_streams(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_clients(ngx_media_api_t *api);
 
-/* DELETE /api/v1/clients/ID */
+/* DELETE of a client: closes it */
 ngx_int_t ngx_media_api_kick(ngx_media_api_t *api);
+
+/* POST of a stream with ?action=republish: closes its publisher */
+ngx_int_t ngx_media_api_republish(ngx_media_api_t *api);
+
+/* location directive media_metrics: the answer, a status of HTTP or NGX_* */
+ngx_int_t ngx_media_metrics_handler(ngx_http_request_t *r);
 
 /*
  * ?callback=NAME: NGX_OK, with an empty string where there is none;
@@ -103,6 +124,54 @@ void ngx_media_api_url(ngx_media_json_t *j, ngx_str_t *vhost, ngx_str_t *app,
 
 /* "tcUrl" without user, password and query: everybody may read it */
 void ngx_media_api_tcurl(ngx_media_json_t *j, ngx_str_t *url);
+
+
+/* a header of the request, name in lower case; NULL: it has none */
+ngx_str_t *ngx_media_api_find_header(ngx_http_request_t *r, const char *name);
+
+
+/* sources */
+
+/* what is constant of a source as long as its generation is the same */
+
+typedef struct {
+    ngx_media_source_t  *source;
+    uint32_t             index;
+    uint32_t             generation;
+    uint32_t             pub_client;
+    uint32_t             pub_generation;
+    ngx_uint_t           live;
+    u_char               id[NGX_MEDIA_API_ID_LEN];
+    ngx_str_t            vhost;
+    ngx_str_t            app;
+    ngx_str_t            stream;
+    ngx_str_t            tcurl;
+    u_char               text[4 * NGX_MEDIA_NAME_LEN];
+} ngx_media_api_source_t;
+
+
+/* Fills *s, its strings lie in s->text.  NGX_DECLINED: no source there. */
+ngx_int_t ngx_media_api_source(uint32_t idx, ngx_media_api_source_t *s);
+
+/* "health": what its tracks and players are like */
+void ngx_media_api_health(ngx_media_json_t *j, ngx_media_api_source_t *s);
+
+/* chunks of the arena: payload, descriptors, codec configurations */
+int64_t ngx_media_api_chunks(ngx_media_source_t *src);
+
+
+/* what all workers together are */
+
+typedef struct {
+    int64_t     now;                /* ms since the epoch */
+    int64_t     rss_kb;
+    int64_t     send_bytes;
+    int64_t     recv_bytes;
+    double      cpu;                /* 1 is one processor */
+    ngx_uint_t  workers;
+} ngx_media_api_totals_t;
+
+void ngx_media_api_totals(ngx_media_api_totals_t *t);
 
 
 /* the process that stands for the server: the master where there is one */

@@ -23,8 +23,6 @@ static ngx_uint_t ngx_media_api_same_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
 static ngx_uint_t ngx_media_api_is_local_name(ngx_str_t *origin);
 static ngx_uint_t ngx_media_api_is_local(ngx_http_request_t *r);
-static ngx_str_t *ngx_media_api_find_header(ngx_http_request_t *r,
-    const char *name);
 
 
 ngx_int_t
@@ -195,9 +193,7 @@ ngx_media_api_is_local(ngx_http_request_t *r)
 }
 
 
-/* name in lower case */
-
-static ngx_str_t *
+ngx_str_t *
 ngx_media_api_find_header(ngx_http_request_t *r, const char *name)
 {
     size_t            len;

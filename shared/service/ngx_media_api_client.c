@@ -15,7 +15,8 @@
 
 
 static ngx_uint_t ngx_media_api_client_shown(ngx_media_client_t *client);
-static ngx_int_t ngx_media_api_client_one(ngx_media_api_t *api);
+static ngx_int_t ngx_media_api_client_find(ngx_media_api_t *api,
+    ngx_media_client_t *client);
 static void ngx_media_api_client_write(ngx_media_json_t *j,
     ngx_media_client_t *client);
 static void ngx_media_api_client_source(ngx_media_json_t *j,
@@ -31,11 +32,21 @@ ngx_media_api_clients(ngx_media_api_t *api)
     ngx_media_client_t    client;
     ngx_media_api_page_t  page;
 
+    j = &api->json;
+
     if (api->id.len) {
-        return ngx_media_api_client_one(api);
+
+        if (ngx_media_api_client_find(api, &client) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        ngx_media_json_key_object(j, "client");
+        ngx_media_api_client_write(j, &client);
+        ngx_media_json_object_end(j);
+
+        return NGX_OK;
     }
 
-    j = &api->json;
     page = ngx_media_api_page(api->request);
     n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
     total = 0;
@@ -82,11 +93,11 @@ ngx_media_api_client_shown(ngx_media_client_t *client)
 
 
 static ngx_int_t
-ngx_media_api_client_one(ngx_media_api_t *api)
+ngx_media_api_client_find(ngx_media_api_t *api, ngx_media_client_t *client)
 {
     uint32_t             i, n;
     ngx_str_t            id;
-    ngx_media_client_t  *entry, client;
+    ngx_media_client_t  *entry;
 
     n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
 
@@ -95,20 +106,16 @@ ngx_media_api_client_one(ngx_media_api_t *api)
         entry = ngx_media_client_at(i);
 
         if (!ngx_media_api_get(&entry->used)
-            || ngx_media_client_snapshot(i, &client) != NGX_OK)
+            || ngx_media_client_snapshot(i, client) != NGX_OK)
         {
             continue;
         }
 
-        id = ngx_media_client_text(&client, NGX_MEDIA_TEXT_ID);
+        id = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
 
         if (id.len == api->id.len
             && ngx_strncmp(id.data, api->id.data, id.len) == 0)
         {
-            ngx_media_json_key_object(&api->json, "client");
-            ngx_media_api_client_write(&api->json, &client);
-            ngx_media_json_object_end(&api->json);
-
             return NGX_OK;
         }
     }
@@ -198,12 +205,19 @@ ngx_media_api_client_source(ngx_media_json_t *j, ngx_media_client_t *client)
 }
 
 
+/* its worker closes it; the answer does not wait for that */
+
 ngx_int_t
 ngx_media_api_kick(ngx_media_api_t *api)
 {
+    ngx_media_client_t  client;
+
     if (ngx_media_client_kick(&api->id) != NGX_OK) {
-        api->code = NGX_MEDIA_API_NO_CLIENT;
-        return NGX_DECLINED;
+
+        /* the worker has more to do than it can note, or there is none */
+
+        return ngx_media_api_client_find(api, &client) == NGX_OK
+               ? NGX_BUSY : NGX_DECLINED;
     }
 
     ngx_log_error(NGX_LOG_NOTICE, api->request->connection->log, 0,

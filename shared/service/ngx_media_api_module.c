@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * L3: the HTTP API (location directive `media_api [read|write]`): routes,
- * methods, JSONP and the form of the answers.  Compatible with the API of
- * SRS: paths, field names, types and codes.
+ * L3: the HTTP API (location directives `media_api [read|write]` and
+ * `media_metrics`): routes, methods, JSONP and the form of the answers.
+ * Compatible with the API of SRS: paths, field names, types and codes.
  *
  * Routes are matched on the whole URI, so that `location /api/` and
- * `location /` serve the same.  GET is for everybody.  Who may change
- * something: anybody under `media_api write` (access is up to the location),
- * else clients on loopback; a request that a script of a foreign page can
- * make (JSONP, another Origin) never.
+ * `location /` serve the same.  GET is for everybody.  Who may close a
+ * client: anybody under `media_api write` (access is up to the location),
+ * else peers on loopback.  Actions on streams need `write`.  A request that a
+ * script of a foreign page can make (JSONP, another Origin) changes nothing.
  */
 
 
@@ -24,6 +24,7 @@
 
 #define NGX_MEDIA_API_READ        1
 #define NGX_MEDIA_API_WRITE       2
+#define NGX_MEDIA_API_METRICS     3
 
 
 typedef struct {
@@ -34,19 +35,40 @@ typedef struct {
 typedef ngx_int_t (*ngx_media_api_handler_pt)(ngx_media_api_t *api);
 
 typedef struct {
-    ngx_str_t                 path;
-    ngx_uint_t                with_id;      /* path ends with '/' */
-    ngx_media_api_handler_pt  get;
-    ngx_media_api_handler_pt  remove;       /* of one id */
+    ngx_str_t                 action;       /* of ?action= */
+    ngx_media_api_handler_pt  handler;
+} ngx_media_api_action_t;
+
+typedef struct {
+    ngx_str_t                      path;
+    ngx_uint_t                     flags;
+    ngx_media_api_handler_pt       get;     /* NULL: redirects to `to` */
+    ngx_media_api_handler_pt       remove;  /* of one id */
+    const ngx_media_api_action_t  *post;    /* to one id */
+    ngx_str_t                      to;
 } ngx_media_api_route_t;
+
+#define NGX_MEDIA_API_ID          1         /* one follows; path ends in '/' */
+#define NGX_MEDIA_API_BARE        2         /* nothing but code before it */
 
 
 static ngx_int_t ngx_media_api_handler(ngx_http_request_t *r);
 static const ngx_media_api_route_t *ngx_media_api_match(ngx_str_t *uri,
     ngx_str_t *id, ngx_uint_t *redirect);
+static ngx_int_t ngx_media_api_change(ngx_media_api_t *api,
+    const ngx_media_api_route_t *route, ngx_str_t *callback);
+static ngx_int_t ngx_media_api_action(ngx_media_api_t *api,
+    const ngx_media_api_route_t *route, ngx_str_t *callback);
+static ngx_uint_t ngx_media_api_jsonp_changes(ngx_http_request_t *r,
+    ngx_str_t *callback);
+static ngx_int_t ngx_media_api_denied(ngx_media_api_t *api,
+    ngx_str_t *callback);
 static ngx_int_t ngx_media_api_run(ngx_media_api_t *api,
-    ngx_media_api_handler_pt handler, ngx_str_t *callback);
-static void ngx_media_api_begin(ngx_media_api_t *api, ngx_str_t *callback);
+    ngx_media_api_handler_pt handler, ngx_uint_t flags, ngx_str_t *callback);
+static ngx_int_t ngx_media_api_end(ngx_media_api_t *api, ngx_int_t rc,
+    ngx_uint_t status, ngx_str_t *callback);
+static void ngx_media_api_begin(ngx_media_api_t *api, ngx_uint_t flags,
+    ngx_str_t *callback);
 static void ngx_media_api_code(ngx_media_api_t *api, ngx_str_t *callback);
 static ngx_int_t ngx_media_api_send(ngx_media_api_t *api,
     ngx_uint_t status, ngx_uint_t jsonp);
@@ -55,7 +77,7 @@ static ngx_int_t ngx_media_api_send_text(ngx_http_request_t *r,
 static ngx_int_t ngx_media_api_redirect(ngx_http_request_t *r,
     const ngx_str_t *path);
 static ngx_int_t ngx_media_api_not_allowed(ngx_http_request_t *r,
-    ngx_uint_t removes);
+    const ngx_media_api_route_t *route);
 static ngx_int_t ngx_media_api_options(ngx_http_request_t *r);
 static ngx_int_t ngx_media_api_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_media_api_header(ngx_http_request_t *r, const char *name,
@@ -66,6 +88,8 @@ static void *ngx_media_api_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_media_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_media_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_media_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 static ngx_command_t  ngx_media_api_commands[] = {
@@ -73,6 +97,13 @@ static ngx_command_t  ngx_media_api_commands[] = {
     { ngx_string("media_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_media_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("media_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_media_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -112,33 +143,91 @@ ngx_module_t  ngx_media_api_module = {
 };
 
 
+static const ngx_media_api_action_t  ngx_media_api_stream_actions[] = {
+    { ngx_string("republish"), ngx_media_api_republish },
+    { ngx_null_string, NULL }
+};
+
+
 static const ngx_media_api_route_t  ngx_media_api_routes[] = {
 
     { ngx_string("/"), 0,
-      ngx_media_api_root, NULL },
+      ngx_media_api_root, NULL, NULL,
+      ngx_null_string },
 
     { ngx_string("/api/"), 0,
-      ngx_media_api_index, NULL },
+      ngx_media_api_index, NULL, NULL,
+      ngx_null_string },
 
     { ngx_string("/api/v1/"), 0,
-      ngx_media_api_index_v1, NULL },
+      ngx_media_api_index_v1, NULL, NULL,
+      ngx_null_string },
 
     { ngx_string("/api/v1/versions"), 0,
-      ngx_media_api_versions, NULL },
+      ngx_media_api_versions, NULL, NULL,
+      ngx_null_string },
 
     { ngx_string("/api/v1/summaries"), 0,
-      ngx_media_api_summaries, NULL },
+      ngx_media_api_summaries, NULL, NULL,
+      ngx_null_string },
 
-    { ngx_string("/api/v1/vhosts/"), 1,
-      ngx_media_api_vhosts, NULL },
+    { ngx_string("/api/v1/rusages"), 0,
+      ngx_media_api_rusages, NULL, NULL,
+      ngx_null_string },
 
-    { ngx_string("/api/v1/streams/"), 1,
-      ngx_media_api_streams, NULL },
+    { ngx_string("/api/v1/self_proc_stats"), 0,
+      ngx_media_api_self_proc_stats, NULL, NULL,
+      ngx_null_string },
 
-    { ngx_string("/api/v1/clients/"), 1,
-      ngx_media_api_clients, ngx_media_api_kick },
+    { ngx_string("/api/v1/system_proc_stats"), 0,
+      ngx_media_api_system_proc_stats, NULL, NULL,
+      ngx_null_string },
 
-    { ngx_null_string, 0, NULL, NULL }
+    { ngx_string("/api/v1/meminfos"), 0,
+      ngx_media_api_meminfos, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/authors"), 0,
+      ngx_media_api_authors, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/features"), 0,
+      ngx_media_api_features, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/requests"), 0,
+      ngx_media_api_requests, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/vhosts/"), NGX_MEDIA_API_ID,
+      ngx_media_api_vhosts, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/streams/"), NGX_MEDIA_API_ID,
+      ngx_media_api_streams, NULL, ngx_media_api_stream_actions,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/clients/"), NGX_MEDIA_API_ID,
+      ngx_media_api_clients, ngx_media_api_kick, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/raw"), NGX_MEDIA_API_BARE,
+      ngx_media_api_raw, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/tests/requests"), 0,
+      ngx_media_api_requests, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/tests/errors"), 0,
+      ngx_media_api_errors, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/tests/redirects"), 0,
+      NULL, NULL, NULL,
+      ngx_string("/api/v1/tests/errors") },
+
+    { ngx_null_string, 0, NULL, NULL, NULL, ngx_null_string }
 };
 
 
@@ -187,15 +276,19 @@ ngx_media_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
-        return ngx_media_api_run(&api, route->get, &callback);
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_media_api_change(&api, route, &callback);
     }
 
-    if (r->method == NGX_HTTP_DELETE && route->remove && api.id.len) {
-        return ngx_media_api_run(&api, route->remove, &callback);
+    if (ngx_media_api_jsonp_changes(r, &callback)) {
+        return ngx_media_api_denied(&api, &callback);
     }
 
-    return ngx_media_api_not_allowed(r, route->remove != NULL);
+    if (route->get == NULL) {
+        return ngx_media_api_redirect(r, &route->to);
+    }
+
+    return ngx_media_api_run(&api, route->get, route->flags, &callback);
 }
 
 
@@ -213,7 +306,7 @@ ngx_media_api_match(ngx_str_t *uri, ngx_str_t *id, ngx_uint_t *redirect)
     *redirect = 0;
     ngx_str_null(id);
 
-    for (route = ngx_media_api_routes; route->get; route++) {
+    for (route = ngx_media_api_routes; route->path.len; route++) {
 
         path = &route->path;
 
@@ -238,7 +331,7 @@ ngx_media_api_match(ngx_str_t *uri, ngx_str_t *id, ngx_uint_t *redirect)
             return route;
         }
 
-        if (route->with_id) {
+        if (route->flags & NGX_MEDIA_API_ID) {
             id->data = uri->data + path->len;
             id->len = uri->len - path->len;
             return route;
@@ -249,44 +342,115 @@ ngx_media_api_match(ngx_str_t *uri, ngx_str_t *id, ngx_uint_t *redirect)
 }
 
 
+/* methods that change something: DELETE and POST, both of one id */
+
 static ngx_int_t
-ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
+ngx_media_api_change(ngx_media_api_t *api, const ngx_media_api_route_t *route,
     ngx_str_t *callback)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                  method;
-    ngx_uint_t                 status, changes, write;
+    ngx_uint_t                 write;
     ngx_http_request_t        *r;
     ngx_media_api_loc_conf_t  *alcf;
 
     r = api->request;
-    status = NGX_HTTP_OK;
 
     alcf = ngx_http_get_module_loc_conf(r, ngx_media_api_module);
     write = (alcf->mode == NGX_MEDIA_API_WRITE);
 
-    /* a change is asked for by the method, in JSONP by an argument */
+    if (r->method == NGX_HTTP_POST && route->post && api->id.len) {
 
-    changes = (r->method == NGX_HTTP_DELETE)
-              || (callback->len
-                  && ngx_http_arg(r, (u_char *) "method", 6, &method)
-                     == NGX_OK
-                  && (method.len != 3
-                      || ngx_strncasecmp(method.data, (u_char *) "GET", 3)
-                         != 0));
+        if (callback->len || !write || !ngx_media_api_may_change(r, write)) {
+            return ngx_media_api_denied(api, callback);
+        }
 
-    if (changes && (callback->len || !ngx_media_api_may_change(r, write))) {
-        api->code = NGX_MEDIA_API_DENIED;
-        status = NGX_HTTP_FORBIDDEN;
-        rc = NGX_DECLINED;
-
-    } else {
-        ngx_media_api_begin(api, callback);
-        rc = handler(api);
+        return ngx_media_api_action(api, route, callback);
     }
 
+    if (r->method == NGX_HTTP_DELETE && route->remove && api->id.len) {
+
+        if (callback->len || !ngx_media_api_may_change(r, write)) {
+            return ngx_media_api_denied(api, callback);
+        }
+
+        return ngx_media_api_run(api, route->remove, 0, callback);
+    }
+
+    return ngx_media_api_not_allowed(r, route);
+}
+
+
+static ngx_int_t
+ngx_media_api_action(ngx_media_api_t *api, const ngx_media_api_route_t *route,
+    ngx_str_t *callback)
+{
+    ngx_str_t                      name;
+    ngx_http_request_t            *r;
+    const ngx_media_api_action_t  *a;
+
+    r = api->request;
+
+    if (ngx_http_arg(r, (u_char *) "action", 6, &name) != NGX_OK) {
+        return ngx_media_api_not_allowed(r, route);
+    }
+
+    for (a = route->post; a->handler; a++) {
+
+        if (name.len == a->action.len
+            && ngx_strncmp(name.data, a->action.data, name.len) == 0)
+        {
+            return ngx_media_api_run(api, a->handler, 0, callback);
+        }
+    }
+
+    return NGX_HTTP_BAD_REQUEST;
+}
+
+
+/* JSONP can only GET and names another method in an argument: it only reads */
+
+static ngx_uint_t
+ngx_media_api_jsonp_changes(ngx_http_request_t *r, ngx_str_t *callback)
+{
+    ngx_str_t  method;
+
+    return callback->len
+           && ngx_http_arg(r, (u_char *) "method", 6, &method) == NGX_OK
+           && (method.len != 3
+               || ngx_strncasecmp(method.data, (u_char *) "GET", 3) != 0);
+}
+
+
+static ngx_int_t
+ngx_media_api_denied(ngx_media_api_t *api, ngx_str_t *callback)
+{
+    api->code = NGX_MEDIA_API_DENIED;
+
+    return ngx_media_api_end(api, NGX_DECLINED, NGX_HTTP_FORBIDDEN, callback);
+}
+
+
+static ngx_int_t
+ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
+    ngx_uint_t flags, ngx_str_t *callback)
+{
+    ngx_media_api_begin(api, flags, callback);
+
+    return ngx_media_api_end(api, handler(api), NGX_HTTP_OK, callback);
+}
+
+
+/* rc is what a handler has said */
+
+static ngx_int_t
+ngx_media_api_end(ngx_media_api_t *api, ngx_int_t rc, ngx_uint_t status,
+    ngx_str_t *callback)
+{
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_BUSY) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
     if (rc == NGX_DECLINED) {
@@ -305,7 +469,8 @@ ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
 
 
 static void
-ngx_media_api_begin(ngx_media_api_t *api, ngx_str_t *callback)
+ngx_media_api_begin(ngx_media_api_t *api, ngx_uint_t flags,
+    ngx_str_t *callback)
 {
     u_char              pid[NGX_INT64_LEN + 1];
     ngx_media_json_t   *j;
@@ -325,6 +490,11 @@ ngx_media_api_begin(ngx_media_api_t *api, ngx_str_t *callback)
 
     ngx_media_json_object(j);
     ngx_media_json_key_int(j, "code", 0);
+
+    if (flags & NGX_MEDIA_API_BARE) {
+        return;
+    }
+
     ngx_media_json_key_text(j, "server", (char *) arena->server_id);
     ngx_media_json_key_text(j, "service", (char *) arena->service_id);
     ngx_media_json_key_text(j, "pid", (char *) pid);
@@ -473,13 +643,19 @@ ngx_media_api_redirect(ngx_http_request_t *r, const ngx_str_t *path)
 
 
 static ngx_int_t
-ngx_media_api_not_allowed(ngx_http_request_t *r, ngx_uint_t removes)
+ngx_media_api_not_allowed(ngx_http_request_t *r,
+    const ngx_media_api_route_t *route)
 {
+    ngx_str_t  *allow;
+
     static ngx_str_t  text = ngx_string("Method Not Allowed");
     static ngx_str_t  reads = ngx_string("GET, HEAD, OPTIONS");
-    static ngx_str_t  both = ngx_string("GET, HEAD, DELETE, OPTIONS");
+    static ngx_str_t  removes = ngx_string("GET, HEAD, DELETE, OPTIONS");
+    static ngx_str_t  posts = ngx_string("GET, HEAD, POST, OPTIONS");
 
-    if (ngx_media_api_header(r, "Allow", removes ? &both : &reads) != NGX_OK) {
+    allow = route->remove ? &removes : route->post ? &posts : &reads;
+
+    if (ngx_media_api_header(r, "Allow", allow) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -597,6 +773,10 @@ ngx_media_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
 
+    if (alcf->mode == NGX_MEDIA_API_METRICS) {
+        return "conflicts with \"media_metrics\" in the same location";
+    }
+
     if (alcf->mode != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
@@ -618,6 +798,30 @@ ngx_media_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_media_api_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_media_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_media_api_loc_conf_t *alcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->mode == NGX_MEDIA_API_METRICS) {
+        return "is duplicate";
+    }
+
+    if (alcf->mode != NGX_CONF_UNSET_UINT) {
+        return "conflicts with \"media_api\" in the same location";
+    }
+
+    alcf->mode = NGX_MEDIA_API_METRICS;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_media_metrics_handler;
 
     return NGX_CONF_OK;
 }

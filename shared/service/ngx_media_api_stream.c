@@ -18,23 +18,6 @@
 #include "ngx_media_api.h"
 
 
-/* what is constant of a source as long as its generation is the same */
-
-typedef struct {
-    ngx_media_source_t  *source;
-    uint32_t             index;
-    uint32_t             pub_client;
-    uint32_t             pub_generation;
-    ngx_uint_t           live;
-    u_char               id[NGX_MEDIA_API_ID_LEN];
-    ngx_str_t            vhost;
-    ngx_str_t            app;
-    ngx_str_t            stream;
-    ngx_str_t            tcurl;
-    u_char               text[4 * NGX_MEDIA_NAME_LEN];
-} ngx_media_api_source_t;
-
-
 typedef struct {
     ngx_str_t            name;
     u_char               id[NGX_MEDIA_API_ID_LEN];
@@ -47,8 +30,6 @@ typedef struct {
 } ngx_media_api_vhost_t;
 
 
-static ngx_int_t ngx_media_api_source(uint32_t idx,
-    ngx_media_api_source_t *s);
 static u_char *ngx_media_api_name(ngx_str_t *name, u_char *p,
     const u_char *text, size_t len);
 static uint32_t *ngx_media_api_count_clients(ngx_pool_t *pool);
@@ -59,8 +40,8 @@ static ngx_int_t ngx_media_api_vhost_count(ngx_array_t *list,
     ngx_media_api_source_t *s, uint32_t clients);
 static void ngx_media_api_vhost_write(ngx_media_json_t *j,
     ngx_media_api_vhost_t *v);
-static ngx_int_t ngx_media_api_stream_one(ngx_media_api_t *api,
-    ngx_media_api_source_t *s, uint32_t *clients);
+static ngx_int_t ngx_media_api_stream_find(ngx_media_api_t *api,
+    ngx_media_api_source_t *s);
 static void ngx_media_api_stream_write(ngx_media_json_t *j,
     ngx_media_api_source_t *s, uint32_t clients);
 static void ngx_media_api_stream_publish(ngx_media_json_t *j,
@@ -75,9 +56,7 @@ static void ngx_media_api_stream_memory(ngx_media_json_t *j,
     ngx_media_source_t *src);
 
 
-/* NGX_DECLINED: no source there */
-
-static ngx_int_t
+ngx_int_t
 ngx_media_api_source(uint32_t idx, ngx_media_api_source_t *s)
 {
     u_char              *p;
@@ -99,6 +78,7 @@ ngx_media_api_source(uint32_t idx, ngx_media_api_source_t *s)
         return NGX_DECLINED;
     }
 
+    s->generation = src->generation;
     s->live = src->epoch & 1;
     s->pub_client = src->pub_client;
     s->pub_generation = src->pub_generation;
@@ -358,7 +338,17 @@ ngx_media_api_streams(ngx_media_api_t *api)
     }
 
     if (api->id.len) {
-        return ngx_media_api_stream_one(api, &s, clients);
+
+        if (ngx_media_api_stream_find(api, &s) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        ngx_media_json_key_object(j, "stream");
+        ngx_media_api_stream_write(j, &s, clients[s.index]);
+        ngx_media_api_health(j, &s);
+        ngx_media_json_object_end(j);
+
+        return NGX_OK;
     }
 
     page = ngx_media_api_page(api->request);
@@ -389,9 +379,10 @@ ngx_media_api_streams(ngx_media_api_t *api)
 }
 
 
+/* the source that has this id */
+
 static ngx_int_t
-ngx_media_api_stream_one(ngx_media_api_t *api, ngx_media_api_source_t *s,
-    uint32_t *clients)
+ngx_media_api_stream_find(ngx_media_api_t *api, ngx_media_api_source_t *s)
 {
     uint32_t  i, n;
 
@@ -399,23 +390,59 @@ ngx_media_api_stream_one(ngx_media_api_t *api, ngx_media_api_source_t *s,
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_media_api_source(i, s) != NGX_OK
-            || api->id.len != ngx_strlen(s->id)
-            || ngx_strncmp(api->id.data, s->id, api->id.len) != 0)
+        if (ngx_media_api_source(i, s) == NGX_OK
+            && api->id.len == ngx_strlen(s->id)
+            && ngx_strncmp(api->id.data, s->id, api->id.len) == 0)
         {
-            continue;
+            return NGX_OK;
         }
-
-        ngx_media_json_key_object(&api->json, "stream");
-        ngx_media_api_stream_write(&api->json, s, clients[i]);
-        ngx_media_json_object_end(&api->json);
-
-        return NGX_OK;
     }
 
     api->code = NGX_MEDIA_API_NO_STREAM;
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * Its publisher is closed, so that the encoder comes back and is given the
+ * policy of the newest configuration.
+ */
+
+ngx_int_t
+ngx_media_api_republish(ngx_media_api_t *api)
+{
+    ngx_media_client_t     *client;
+    ngx_media_command_t     cmd;
+    ngx_media_api_source_t  s;
+
+    if (ngx_media_api_stream_find(api, &s) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (!s.live || s.pub_client >= ngx_media_arena()->nclients) {
+        api->code = NGX_MEDIA_API_NO_STREAM;
+        return NGX_DECLINED;
+    }
+
+    client = ngx_media_client_at(s.pub_client);
+
+    cmd.type = NGX_MEDIA_CMD_CLOSE;
+    cmd.a = s.pub_client;
+    cmd.b = s.pub_generation;
+    cmd.c = NGX_MEDIA_REASON_KICKED;
+
+    if (ngx_media_slot_command(ngx_media_api_get(&client->slot), &cmd)
+        != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, api->request->connection->log, 0,
+                  "publisher of %V/%V is closed by the API", &s.app,
+                  &s.stream);
+
+    return NGX_OK;
 }
 
 
@@ -553,10 +580,22 @@ ngx_media_api_stream_audio(ngx_media_json_t *j, ngx_media_api_source_t *s)
 }
 
 
-/* chunks of the arena: payload, descriptors, codec configurations */
-
 static void
 ngx_media_api_stream_memory(ngx_media_json_t *j, ngx_media_source_t *src)
+{
+    int64_t  chunks;
+
+    chunks = ngx_media_api_chunks(src);
+
+    ngx_media_json_key_object(j, "memory");
+    ngx_media_json_key_int(j, "bytes", chunks * NGX_MEDIA_CHUNK_SIZE);
+    ngx_media_json_key_int(j, "chunks", chunks);
+    ngx_media_json_object_end(j);
+}
+
+
+int64_t
+ngx_media_api_chunks(ngx_media_source_t *src)
 {
     int64_t     chunks;
     ngx_uint_t  i;
@@ -571,8 +610,5 @@ ngx_media_api_stream_memory(ngx_media_json_t *j, ngx_media_source_t *src)
         chunks += ngx_media_api_get(&src->ring.index[i]) ? 1 : 0;
     }
 
-    ngx_media_json_key_object(j, "memory");
-    ngx_media_json_key_int(j, "bytes", chunks * NGX_MEDIA_CHUNK_SIZE);
-    ngx_media_json_key_int(j, "chunks", chunks);
-    ngx_media_json_object_end(j);
+    return chunks;
 }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * L3: parts of the API that tell about the server as a whole: breadcrumbs,
- * versions, summaries.
+ * L3: what all workers together are: summaries of the API, and the totals that
+ * the metrics show as well.
  */
 
 
@@ -16,19 +16,6 @@
 #include "ngx_media_version.h"
 
 
-/* what all workers together are */
-
-typedef struct {
-    int64_t     now;                /* ms since the epoch */
-    int64_t     rss_kb;
-    int64_t     send_bytes;
-    int64_t     recv_bytes;
-    double      cpu;                /* 1 is one processor */
-    ngx_uint_t  workers;
-} ngx_media_api_totals_t;
-
-
-static void ngx_media_api_totals(ngx_media_api_totals_t *t);
 static void ngx_media_api_self(ngx_media_json_t *j,
     const ngx_media_api_totals_t *t, const ngx_media_system_t *s);
 static void ngx_media_api_system(ngx_media_json_t *j,
@@ -41,68 +28,6 @@ ngx_pid_t
 ngx_media_api_pid(void)
 {
     return (ngx_process == NGX_PROCESS_WORKER) ? ngx_parent : ngx_pid;
-}
-
-
-ngx_int_t
-ngx_media_api_root(ngx_media_api_t *api)
-{
-    ngx_media_json_t  *j = &api->json;
-
-    ngx_media_json_key_object(j, "urls");
-    ngx_media_json_key_text(j, "api", "the HTTP API");
-    ngx_media_json_object_end(j);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_media_api_index(ngx_media_api_t *api)
-{
-    ngx_media_json_t  *j = &api->json;
-
-    ngx_media_json_key_object(j, "urls");
-    ngx_media_json_key_text(j, "v1", "version 1 of the API");
-    ngx_media_json_object_end(j);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_media_api_index_v1(ngx_media_api_t *api)
-{
-    ngx_media_json_t  *j = &api->json;
-
-    ngx_media_json_key_object(j, "urls");
-    ngx_media_json_key_text(j, "versions", "version of the server");
-    ngx_media_json_key_text(j, "summaries",
-                            "processes, machine and shared memory");
-    ngx_media_json_key_text(j, "vhosts", "all vhosts, or one by its id");
-    ngx_media_json_key_text(j, "streams",
-                            "streams, or one by its id; ?start=0&count=10");
-    ngx_media_json_key_text(j, "clients",
-                            "clients, or one by its id; ?start=0&count=10");
-    ngx_media_json_object_end(j);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_media_api_versions(ngx_media_api_t *api)
-{
-    ngx_media_json_t  *j = &api->json;
-
-    ngx_media_json_key_object(j, "data");
-    ngx_media_json_key_int(j, "major", NGX_MEDIA_VERSION_MAJOR);
-    ngx_media_json_key_int(j, "minor", NGX_MEDIA_VERSION_MINOR);
-    ngx_media_json_key_int(j, "revision", NGX_MEDIA_VERSION_REVISION);
-    ngx_media_json_key_text(j, "version", NGX_MEDIA_VERSION);
-    ngx_media_json_object_end(j);
-
-    return NGX_OK;
 }
 
 
@@ -138,7 +63,7 @@ ngx_media_api_summaries(ngx_media_api_t *api)
 }
 
 
-static void
+void
 ngx_media_api_totals(ngx_media_api_totals_t *t)
 {
     uint32_t             i, n;

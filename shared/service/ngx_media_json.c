@@ -17,7 +17,6 @@ static void ngx_media_json_value(ngx_media_json_t *j);
 static void ngx_media_json_open(ngx_media_json_t *j, u_char ch);
 static void ngx_media_json_close(ngx_media_json_t *j, u_char ch);
 static size_t ngx_media_json_plain(const u_char *p, const u_char *end);
-static size_t ngx_media_json_utf8(const u_char *p, const u_char *end);
 static size_t ngx_media_json_escape(const u_char *p, const u_char *end,
     u_char *out, size_t *len);
 
@@ -212,6 +211,16 @@ ngx_media_json_key(ngx_media_json_t *j, const char *name)
 }
 
 
+void
+ngx_media_json_name(ngx_media_json_t *j, const u_char *p, size_t n)
+{
+    ngx_media_json_str(j, p, n);
+    ngx_media_json_raw(j, ":", 1);
+
+    j->keyed = 1;
+}
+
+
 /* bytes from p on that may stand in a string as they are */
 
 static size_t
@@ -229,12 +238,7 @@ ngx_media_json_plain(const u_char *p, const u_char *end)
 }
 
 
-/*
- * Length of the well-formed UTF-8 sequence at p (RFC 3629, section 4), 0 where
- * there is none: overlong forms, surrogates and what is above U+10FFFF.
- */
-
-static size_t
+size_t
 ngx_media_json_utf8(const u_char *p, const u_char *end)
 {
     u_char  lo, hi;

@@ -65,6 +65,8 @@ void ngx_media_json_array_end(ngx_media_json_t *j);
 
 /* The name of the next value; needs no escaping. */
 void ngx_media_json_key(ngx_media_json_t *j, const char *name);
+/* The same with any bytes: they are escaped as those of a string are. */
+void ngx_media_json_name(ngx_media_json_t *j, const u_char *p, size_t n);
 
 /* Values, alone (in arrays) or after a key. */
 void ngx_media_json_str(ngx_media_json_t *j, const u_char *p, size_t n);
@@ -74,6 +76,12 @@ void ngx_media_json_null(ngx_media_json_t *j);
 /* With decimals digits behind the point (0..6); not finite: 0. */
 void ngx_media_json_double(ngx_media_json_t *j, double d,
     ngx_uint_t decimals);
+
+/*
+ * Length of the well-formed UTF-8 sequence at p < end (RFC 3629, section 4), 0
+ * where there is none: overlong forms, surrogates and what is above U+10FFFF.
+ */
+size_t ngx_media_json_utf8(const u_char *p, const u_char *end);
 
 /* Key and value in one. */
 void ngx_media_json_key_str(ngx_media_json_t *j, const char *name,

@@ -34,7 +34,6 @@ typedef struct {
 } ngx_media_system_last_t;
 
 
-static char *ngx_media_system_read(const char *path, char *buf, size_t size);
 static int64_t ngx_media_system_field(const char *text, const char *name);
 static void ngx_media_system_cpu(ngx_media_system_t *s, char *buf);
 static void ngx_media_system_memory(ngx_media_system_t *s, char *buf);
@@ -81,9 +80,7 @@ ngx_media_system_sample(void)
 }
 
 
-/* the beginning of a file as a string; an empty one where it fails */
-
-static char *
+char *
 ngx_media_system_read(const char *path, char *buf, size_t size)
 {
     int      fd;

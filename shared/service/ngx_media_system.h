@@ -54,6 +54,12 @@ typedef struct {
 /* The newest sample; static memory of the worker, good until the next call. */
 const ngx_media_system_t *ngx_media_system_sample(void);
 
+/*
+ * The beginning of a file of /proc as a string in buf of the caller; an empty
+ * one where it fails.  Returns buf.
+ */
+char *ngx_media_system_read(const char *path, char *buf, size_t size);
+
 /* Parent of a process, 0 where it can not be told. */
 ngx_pid_t ngx_media_system_parent(ngx_pid_t pid);
 
