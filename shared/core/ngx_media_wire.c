@@ -34,6 +34,7 @@
 #include "ngx_media_wire.h"
 
 
+static ngx_media_segment_t *ngx_media_wire_extend(ngx_media_wire_t *w);
 static ngx_int_t ngx_media_wire_frame(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static ngx_int_t ngx_media_wire_read(ngx_media_wire_t *w,
@@ -265,22 +266,11 @@ ngx_media_wire_write(ngx_media_wire_t *w, const void *p, size_t n)
 
         if (seg == NULL || seg->size == NGX_MEDIA_SEGMENT_DATA) {
 
-            seg = ngx_media_segment_alloc();
+            seg = ngx_media_wire_extend(w);
 
             if (seg == NULL) {
                 return NGX_ERROR;
             }
-
-            seg->start = w->head;
-
-            if (w->last) {
-                w->last->next = seg;
-
-            } else {
-                w->first = seg;
-            }
-
-            w->last = seg;
         }
 
         room = NGX_MEDIA_SEGMENT_DATA - seg->size;
@@ -298,6 +288,32 @@ ngx_media_wire_write(ngx_media_wire_t *w, const void *p, size_t n)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_media_segment_t *
+ngx_media_wire_extend(ngx_media_wire_t *w)
+{
+    ngx_media_segment_t  *seg;
+
+    seg = ngx_media_segment_alloc();
+
+    if (seg == NULL) {
+        return NULL;
+    }
+
+    seg->start = w->head;
+
+    if (w->last) {
+        w->last->next = seg;
+
+    } else {
+        w->first = seg;
+    }
+
+    w->last = seg;
+
+    return seg;
 }
 
 
@@ -631,21 +647,14 @@ ngx_media_wire_truncate(ngx_media_wire_t *w, uint64_t head)
         return;
     }
 
-    if (seg->start >= head) {
-        w->first = NULL;
-        w->last = NULL;
-        next = seg;
-
-    } else {
-        while (seg->next && seg->next->start < head) {
-            seg = seg->next;
-        }
-
-        next = seg->next;
-        seg->next = NULL;
-        seg->size = (uint32_t) (head - seg->start);
-        w->last = seg;
+    while (seg->next && seg->next->start < head) {
+        seg = seg->next;
     }
+
+    next = seg->next;
+    seg->next = NULL;
+    seg->size = (uint32_t) (head - seg->start);
+    w->last = seg;
 
     while (next) {
         seg = next;
@@ -1229,13 +1238,16 @@ void
 ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
     uint64_t seq)
 {
-    uint64_t  offset;
+    uint64_t              offset;
+    ngx_media_segment_t  *seg;
 
     offset = ngx_media_wire_offset(w, seq);
+    seg = w->last ? ngx_media_wire_segment(w, offset)
+                  : ngx_media_wire_extend(w);
 
-    if (w->last == NULL) {
+    if (seg == NULL) {
 
-        /* nothing in the log yet: the next start point will do */
+        /* no memory: the next start point will do */
 
         c->waiting = 1;
         c->reheads = c->started;
@@ -1246,7 +1258,7 @@ ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
     c->waiting = 0;
     c->reheads = 0;
 
-    ngx_media_consumer_enter(c, ngx_media_wire_segment(w, offset), offset);
+    ngx_media_consumer_enter(c, seg, offset);
 
     c->configs = w->configs;
 }
