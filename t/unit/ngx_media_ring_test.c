@@ -504,6 +504,76 @@ test_empty_pool(void)
 }
 
 
+/* a clock that goes back an hour: what is ahead of it now is history too */
+
+static void
+test_clock_back(void)
+{
+    uint32_t   most;
+    int64_t    dts;
+    fixture_t  t;
+
+    setup(&t, 1000, 1000, 1000 * MS);
+
+    most = 0;
+
+    while (t.ring->head < 3000) {
+        dts = (int64_t) t.ring->head * 40 * MS;
+
+        if (t.ring->head >= 1000) {
+            dts -= 3600ll * 1000 * MS;
+        }
+
+        append(&t.w, 10000, dts, t.ring->head % 25 == 0);
+
+        most = t.w.used > most ? t.w.used : most;
+    }
+
+    ok(most <= 16, "a clock that goes back leaves no history, %u chunks",
+       most);
+    ok(t.ring->head - t.ring->tail >= 25
+       && check_from(&t.w, t.ring->tail) == t.ring->head - t.ring->tail,
+       "what is kept is good");
+
+    teardown(&t);
+}
+
+
+static void
+test_limit(void)
+{
+    uint32_t   n, nfree;
+    uint64_t   head;
+    fixture_t  t;
+
+    setup(&t, 100, 100, 1000000 * MS);
+
+    while (t.ring->head < 200) {
+        append(&t.w, 20000, t.ring->head * MS, t.ring->head == 0);
+    }
+
+    nfree = t.pool.nfree;
+    n = ngx_media_ring_limit(&t.w, 20);
+
+    ok(n > 40 && t.w.used <= 20 && t.pool.nfree == nfree + n
+       && t.w.used == table_count(t.ring), "a smaller budget: %u come back",
+       n);
+    ok(t.ring->head - t.ring->tail > 40
+       && check_from(&t.w, t.ring->tail) == t.ring->head - t.ring->tail,
+       "what is left is good");
+    ok(ngx_media_ring_limit(&t.w, 50) == 0, "a larger one takes nothing");
+
+    head = t.ring->head;
+    (void) ngx_media_ring_limit(&t.w, 0);
+    ok(t.w.used <= 4 && append(&t.w, 100000, 0, 1) == NGX_MEDIA_OK
+       && check(&t.w, head) == NGX_MEDIA_OK && t.w.used <= 4,
+       "the smallest one still takes a frame");
+    ok(t.pool.bad == 0, "nothing is given back twice");
+
+    teardown(&t);
+}
+
+
 static void
 test_prepare(void)
 {
@@ -991,6 +1061,8 @@ main(void)
         test_history();
         test_budget();
         test_empty_pool();
+        test_clock_back();
+        test_limit();
         test_prepare();
         test_shrink();
         test_index_wrap();
