@@ -33,7 +33,8 @@ typedef struct {
     uint64_t    bframes;
     int64_t     first_key;
     int64_t     last_key;
-    int64_t     dts;
+    int64_t     first;              /* dts of the first frame */
+    int64_t     dts;                /* and of the newest one */
     int64_t     time;
     int64_t     pts;                /* newest in order of display */
     double      jitter;
@@ -60,6 +61,7 @@ static void ngx_media_api_health_rate(ngx_media_json_t *j,
     ngx_media_api_health_t *h);
 static void ngx_media_api_health_track(ngx_media_json_t *j,
     ngx_media_api_health_t *h, ngx_media_track_t *track, ngx_uint_t n);
+static double ngx_media_api_health_fps(ngx_media_api_track_t *t);
 static void ngx_media_api_health_video(ngx_media_json_t *j,
     ngx_media_api_track_t *t, ngx_media_track_t *track);
 
@@ -232,6 +234,7 @@ ngx_media_api_health_frame(ngx_media_api_health_t *h, ngx_media_desc_t *d)
         t->pts = d->dts + d->cts;
     }
 
+    t->first = t->frames ? t->first : d->dts;
     t->frames++;
     t->bytes += d->size;
     t->dts = d->dts;
@@ -334,9 +337,7 @@ ngx_media_api_health_track(ngx_media_json_t *j, ngx_media_api_health_t *h,
     ngx_media_json_key_text(j, "codec", ngx_media_codec_name(codec));
     ngx_media_json_key_int(j, "frames", ngx_media_api_get(&track->frames));
     ngx_media_json_key_int(j, "bytes", ngx_media_api_get(&track->bytes));
-    ngx_media_json_key_double(j, "fps",
-                              (double) ngx_media_api_get(&track->fps_milli)
-                              / 1000, 2);
+    ngx_media_json_key_double(j, "fps", ngx_media_api_health_fps(t), 2);
     ngx_media_json_key_double(j, "jitter_ms", t->jitter, 2);
     ngx_media_json_key_double(j, "jitter_max_ms", t->jitter_max, 2);
     ngx_media_json_key_int(j, "bitrate_kbps", t->bytes * 8 / msec);
@@ -352,6 +353,17 @@ ngx_media_api_health_track(ngx_media_json_t *j, ngx_media_api_health_t *h,
     if (ngx_media_codec_is_video(codec)) {
         ngx_media_api_health_video(j, t, track);
     }
+}
+
+
+static double
+ngx_media_api_health_fps(ngx_media_api_track_t *t)
+{
+    if (t->frames < 2 || t->dts <= t->first) {
+        return 0;
+    }
+
+    return (double) (t->frames - 1) * 1000000 / (double) (t->dts - t->first);
 }
 
 
