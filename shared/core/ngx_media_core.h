@@ -402,10 +402,10 @@ void ngx_media_source_leave(ngx_media_source_t *src);
 /* Frees sources that nobody used for idle_timeout. */
 void ngx_media_source_janitor(void);
 /*
- * Under the lock: the zone or the table is full, so sources go that nobody
- * publishes or plays, before their time; a few at once.  How many went.
+ * Under the lock: the table is full, or the zone (chunks), so sources go that
+ * nobody publishes or plays, before their time; a few at once.  How many went.
  */
-ngx_uint_t ngx_media_source_evict(void);
+ngx_uint_t ngx_media_source_evict(ngx_uint_t chunks);
 /* How many have a publisher; without the lock, so only about. */
 uint32_t ngx_media_sources_live(void);
 /* Under the lock: rebuilds lists after EOWNERDEAD. */

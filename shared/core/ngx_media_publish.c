@@ -29,7 +29,7 @@
 #define NGX_MEDIA_BUSY_WAIT      250     /* ms: its end may not be read yet */
 #define NGX_MEDIA_CHUNKS_MIN     4
 #define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
-#define NGX_MEDIA_SHRINK_WAIT    100     /* ms */
+#define NGX_MEDIA_SHRINK_WAIT    50      /* ms */
 #define NGX_MEDIA_SYNC_AUDIO     1000000 /* us between audio start points */
 #define NGX_MEDIA_FPS_WINDOW     2000000 /* us */
 
@@ -963,7 +963,9 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
 
     msec = ngx_media_msec();
 
-    if (msec - p->shrink_msec < 1000) {
+    /* who waits for room asks again, what was freed may be gone */
+
+    if (msec - p->shrink_msec < (p->active ? 1000 : NGX_MEDIA_SHRINK_WAIT)) {
         return;
     }
 
@@ -972,7 +974,7 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
     /* history of those that are gone goes first */
 
     ngx_media_lock();
-    freed = ngx_media_source_evict();
+    freed = ngx_media_source_evict(1);
     ngx_media_unlock();
 
     if (freed && ngx_media_chunks_free() >= NGX_MEDIA_CHUNKS_MIN) {

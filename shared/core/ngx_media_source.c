@@ -123,7 +123,7 @@ ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream,
 
     max = waits ? a->nsources - a->nsources / 4 : a->nsources;
 
-    if (a->sources >= max && ngx_media_source_evict() == 0) {
+    if (a->sources >= max && ngx_media_source_evict(0) == 0) {
         return NULL;
     }
 
@@ -294,7 +294,7 @@ ngx_media_source_janitor(void)
  */
 
 ngx_uint_t
-ngx_media_source_evict(void)
+ngx_media_source_evict(ngx_uint_t chunks)
 {
     int64_t              msec;
     uint32_t             i, n;
@@ -313,7 +313,9 @@ ngx_media_source_evict(void)
         hand = (hand + 1 < n) ? hand + 1 : 0;
         src = ngx_media_source_at(hand);
 
-        if (!ngx_media_source_unused(src, msec)) {
+        if (!ngx_media_source_unused(src, msec)
+            || (chunks && src->publishes == 0))
+        {
             continue;
         }
 
