@@ -27,9 +27,11 @@
 #define NGX_MEDIA_FULL_WAIT      500     /* ms */
 #define NGX_MEDIA_REPLACE_WAIT   3000    /* ms */
 #define NGX_MEDIA_BUSY_WAIT      250     /* ms: its end may not be read yet */
-#define NGX_MEDIA_CHUNKS_MIN     4
+#define NGX_MEDIA_CHUNKS_MIN     4       /* free ones, to publish at all */
+#define NGX_MEDIA_CHUNKS_LOW     64      /* less than 1/n free: shrink */
 #define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
 #define NGX_MEDIA_SHRINK_WAIT    50      /* ms */
+#define NGX_MEDIA_SHRINK_LOG     10000   /* ms between lines about it */
 #define NGX_MEDIA_SYNC_AUDIO     1000000 /* us between audio start points */
 #define NGX_MEDIA_FPS_WINDOW     2000000 /* us */
 
@@ -59,9 +61,21 @@ struct ngx_media_publisher_s {
 };
 
 
+/* who publishes what another one wants to publish */
+
+typedef struct {
+    uint64_t                  epoch;
+    uint32_t                  slot;
+    int32_t                   pid;
+    ngx_media_command_t       close;
+} ngx_media_publish_owner_t;
+
+
 static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
 static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
+static void ngx_media_publish_busy(ngx_media_publisher_t *p,
+    ngx_media_source_t *src, ngx_media_publish_owner_t *owner);
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
     ngx_media_source_t *src);
 static void ngx_media_publish_memory(ngx_media_publisher_t *p);
@@ -82,6 +96,7 @@ static ngx_int_t ngx_media_publish_append(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static void ngx_media_publish_stat(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
+static void ngx_media_publish_log_shrink(int64_t msec);
 static void ngx_media_publish_ask_shrink(ngx_media_publisher_t *p);
 static ngx_int_t ngx_media_publish_mixed(void *ctx, ngx_media_frame_t *f);
 
@@ -249,17 +264,12 @@ ngx_media_publish_full(ngx_media_session_t *s)
 static ngx_int_t
 ngx_media_publish_claim(ngx_media_publisher_t *p)
 {
-    int32_t                 pid;
-    uint32_t                slot;
-    uint64_t                epoch;
-    ngx_str_t               vhost, app, stream;
-    ngx_media_source_t     *src;
-    ngx_media_command_t     cmd;
-    ngx_media_session_t    *s;
-    ngx_media_core_conf_t  *conf;
+    ngx_str_t                  vhost, app, stream;
+    ngx_media_source_t        *src;
+    ngx_media_session_t       *s;
+    ngx_media_publish_owner_t  owner;
 
     s = p->session;
-    conf = ngx_media_core_conf(s);
 
     if (ngx_media_chunks_free() < NGX_MEDIA_CHUNKS_MIN) {
         s->reason = NGX_MEDIA_REASON_FULL;
@@ -289,19 +299,31 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
         return NGX_OK;
     }
 
-    slot = src->pub_slot;
-    pid = src->pub_pid;
-    epoch = src->epoch;
-    cmd.type = NGX_MEDIA_CMD_CLOSE;
-    cmd.a = src->pub_client;
-    cmd.b = src->pub_generation;
-    cmd.c = NGX_MEDIA_REASON_REPLACED;
+    owner.epoch = src->epoch;
+    owner.slot = src->pub_slot;
+    owner.pid = src->pub_pid;
+    owner.close.type = NGX_MEDIA_CMD_CLOSE;
+    owner.close.a = src->pub_client;
+    owner.close.b = src->pub_generation;
+    owner.close.c = NGX_MEDIA_REASON_REPLACED;
 
     ngx_media_unlock();
 
     s->reason = NGX_MEDIA_REASON_BUSY;
 
-    if (!ngx_media_slot_alive(slot, pid)) {
+    ngx_media_publish_busy(p, src, &owner);
+
+    return NGX_AGAIN;
+}
+
+
+/* somebody else publishes it: does he still live, must he make way? */
+
+static void
+ngx_media_publish_busy(ngx_media_publisher_t *p, ngx_media_source_t *src,
+    ngx_media_publish_owner_t *owner)
+{
+    if (!ngx_media_slot_alive(owner->slot, owner->pid)) {
 
         /*
          * Its worker died: what it left was taken away just now, but where
@@ -310,7 +332,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
         ngx_media_lock();
 
-        if (src->epoch == epoch && src->pub_pid == pid
+        if (src->epoch == owner->epoch && src->pub_pid == owner->pid
             && src->pub_slot == NGX_MEDIA_NO_SLOT)
         {
             ngx_media_source_leave(src);
@@ -318,16 +340,16 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
         ngx_media_unlock();
 
-        return NGX_AGAIN;
+        return;
     }
 
-    if (conf->publish_conflict == NGX_MEDIA_CONFLICT_REPLACE && !p->asked
-        && ngx_media_slot_command(slot, &cmd) == NGX_OK)
+    if (ngx_media_core_conf(p->session)->publish_conflict
+        == NGX_MEDIA_CONFLICT_REPLACE
+        && !p->asked
+        && ngx_media_slot_command(owner->slot, &owner->close) == NGX_OK)
     {
         p->asked = 1;
     }
-
-    return NGX_AGAIN;
 }
 
 
@@ -905,7 +927,7 @@ ngx_media_publish_stat(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 
         if (f->flags & NGX_MEDIA_FRAME_KEY) {
 
-            if (t->keys++) {
+            if (t->keys++ && f->dts >= t->key_dts) {
                 t->gop_ms = (uint32_t) ((f->dts - t->key_dts) / 1000);
                 t->gop_frames = t->gop_count;
             }
@@ -954,12 +976,29 @@ ngx_media_publish_flush(ngx_media_session_t *s)
 /* --- memory ------------------------------------------------------------- */
 
 static void
+ngx_media_publish_log_shrink(int64_t msec)
+{
+    static int64_t  logged;
+
+    if (logged && msec - logged < NGX_MEDIA_SHRINK_LOG) {
+        return;
+    }
+
+    logged = msec;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "media zone is full, %uD chunks are free: all sources "
+                  "give up history before their last keyframe",
+                  ngx_media_chunks_free());
+}
+
+
+static void
 ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
 {
     int64_t              msec;
     ngx_uint_t           freed;
     ngx_media_command_t  cmd;
-    static int64_t       logged;
 
     msec = ngx_media_msec();
 
@@ -981,14 +1020,7 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
         return;
     }
 
-    if (msec - logged >= 1000) {
-        logged = msec;
-
-        ngx_log_error(NGX_LOG_NOTICE, p->session->connection->log, 0,
-                      "media zone is full, %uD chunks are free: all sources "
-                      "give up history before their last keyframe",
-                      ngx_media_chunks_free());
-    }
+    ngx_media_publish_log_shrink(msec);
 
     ngx_memzero(&cmd, sizeof(ngx_media_command_t));
     cmd.type = NGX_MEDIA_CMD_SHRINK;
@@ -1059,6 +1091,15 @@ ngx_media_publishers_tick(void)
     }
 
     msec = ngx_media_msec();
+
+    if (ngx_media_chunks_free()
+        < ngx_media_arena()->nchunks / NGX_MEDIA_CHUNKS_LOW)
+    {
+        /* else one that grows would give up its own GOP first */
+
+        ngx_media_publish_log_shrink(msec);
+        ngx_media_publishers_shrink();
+    }
 
     for (q = ngx_queue_head(&ngx_media_publishers);
          q != ngx_queue_sentinel(&ngx_media_publishers);
