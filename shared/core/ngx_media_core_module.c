@@ -221,6 +221,10 @@ ngx_media_core_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    /* what was sent since the last tick counts; what nobody plays is freed */
+
+    ngx_media_feeds_tick();
+
     ngx_media_slot_close(cycle);
 
     ngx_media_feeds_exit();
