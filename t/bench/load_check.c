@@ -268,7 +268,11 @@ load_check_tag(load_check_t *k, uint32_t stream, unsigned type, uint32_t ts,
 
     load_check_time(k, ts, m.pts);
 
-    if (ld.max_seq[stream] < k->next) {
+    /* a publisher of elsewhere goes on while players catch up at the end */
+
+    if (ld.max_seq[stream] < k->next
+        && (ld.publishing || ld.opt.publishers))
+    {
         ld.max_seq[stream] = k->next;
     }
 
