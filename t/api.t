@@ -306,12 +306,12 @@ my ($v) = grep { $_->{name} eq '__defaultVhost__' }
     @{get('/api/v1/vhosts/')->{vhosts}};
 
 my $track = 'track:i type:s codec:s frames:i bytes:i fps:d2 jitter_ms:d2'
-    . ' jitter_max_ms:d2 bitrate_kbps:i kbps[]';
+    . ' jitter_max_ms:d2 bitrate_kbps:i history_kbps[]';
 my $health = ' health{window_ms:i jumps:i publishes:i players:i lag_ms:i'
-    . " slowest:s kbps[] tracks[{$track gop_ms:i gop_frames:i keyframes:i"
+    . " slowest:s history_kbps[] tracks[{$track gop_ms:i gop_frames:i keyframes:i"
     . " keyframe_interval_ms:i keyframe_age_ms:i bframes:i} {$track}]}";
 
-(my $one = shape("/api/v1/streams/$s->{id}")) =~ s/kbps\[.*?\]/kbps[]/g;
+(my $one = shape("/api/v1/streams/$s->{id}")) =~ s/_kbps\[.*?\]/_kbps[]/g;
 is($one, "$head stream{$stream$health}", 'one stream');
 is(shape("/api/v1/clients/$flv[0]{id}"), "$head client{$client}",
     'one client');

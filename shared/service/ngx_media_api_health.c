@@ -302,7 +302,7 @@ ngx_media_api_health_rate(ngx_media_json_t *j, ngx_media_api_health_t *h)
     uint64_t    bytes;
     ngx_uint_t  i, k;
 
-    ngx_media_json_key_array(j, "kbps");
+    ngx_media_json_key_array(j, "history_kbps");
 
     for (i = h->seconds; i > 0; i--) {
 
@@ -342,7 +342,7 @@ ngx_media_api_health_track(ngx_media_json_t *j, ngx_media_api_health_t *h,
     ngx_media_json_key_double(j, "jitter_max_ms", t->jitter_max, 2);
     ngx_media_json_key_int(j, "bitrate_kbps", t->bytes * 8 / msec);
 
-    ngx_media_json_key_array(j, "kbps");
+    ngx_media_json_key_array(j, "history_kbps");
 
     for (i = h->seconds; i > 0; i--) {
         ngx_media_json_int(j, t->second[i - 1] * 8 / 1000);
