@@ -268,6 +268,7 @@ typedef struct {
     uint32_t          sources;      /* lock; in use */
     uint32_t          no_slot;      /* lock; workers without a slot, ever */
     uint64_t          clients_total;                /* lock */
+    uint64_t          clients_errs; /* lock; refused or cut */
     uint64_t          send_total;   /* lock; of sessions that are gone */
     uint64_t          recv_total;   /* lock */
     uint32_t          buckets[NGX_MEDIA_BUCKETS];   /* lock; index + 1 */

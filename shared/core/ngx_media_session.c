@@ -21,6 +21,7 @@
 
 
 static void ngx_media_session_cleanup(void *data);
+static ngx_uint_t ngx_media_session_failed(ngx_media_session_t *s);
 static ngx_media_client_t *ngx_media_client_alloc(void);
 static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
@@ -147,8 +148,28 @@ ngx_media_session_cleanup(void *data)
     s->client = NULL;
 
     ngx_media_lock();
+    ngx_media_arena()->clients_errs += ngx_media_session_failed(s);
     ngx_media_client_free(client);
     ngx_media_unlock();
+}
+
+
+/* it was refused or cut, and not because somebody wanted it to end */
+
+static ngx_uint_t
+ngx_media_session_failed(ngx_media_session_t *s)
+{
+    switch (s->reason) {
+
+    case NGX_MEDIA_REASON_NONE:
+    case NGX_MEDIA_REASON_KICKED:
+    case NGX_MEDIA_REASON_REPLACED:
+    case NGX_MEDIA_REASON_SHUTDOWN:
+        return 0;
+
+    default:
+        return 1;
+    }
 }
 
 
