@@ -134,14 +134,15 @@ for my $victim ($t->workers()) {
     for my $p (@others) {
         my $name = "player $p->{n}";
         my $fault = $p->{closed} ? 'closed' : $p->faults($clip,
-            from => $p->{from}) || '';
+            from => $p->{from}, again => $p->{from}) || '';
         is($fault, '', "$name missed nothing");
     }
 
     for my $p (@orphans) {
         my $name = "player $p->{n} of a publisher that died";
-        is($p->faults($clip, from => $mark{$p->{n}}) || ($p->{closed}
-            ? 'closed' : ''), '', "$name stays, and sees it come back");
+        is($p->faults($clip, from => $mark{$p->{n}}, again => 1)
+            || ($p->{closed} ? 'closed' : ''), '',
+            "$name stays, and sees it come back");
 
         my @ms = map { $_->{ms} } grep { $_->{type} == 9 && $_->{frame} }
             $p->tags();

@@ -177,15 +177,20 @@ for my $case ([ 'KILL', $clip ], [ 'TERM', $clip ], [ 'TERM', $other ]) {
     $t->stop_daemon($encoder{live}, $signal);
     ok(wait_until(sub { !live($t, 'live') }), "ended by $signal");
 
-    # what is on its way
+    # what is on its way: up to the same frame, and nothing after it
 
     my $size = -1;
+
     play_until(sub {
+        my %last = map { ("$_->{type} $_->{ms}" => 1) }
+            map { ($_->tags())[-1] } @players;
         my $was = $size;
+
         $size = 0;
         $size += $_->{bytes} for @players;
         sleep 0.1;
-        return $size == $was;
+
+        return keys %last == 1 && $size == $was;
     });
 
     my %mark = map { $_->{n} => $_->mark() } @players;

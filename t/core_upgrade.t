@@ -160,7 +160,7 @@ ok(play_until(sub { !grep { $_->video() < $had{$_->{n}} + 50 } @old, @new }),
     'both see the new publisher');
 ok(!$first{client_workers($t)->{'publish/x'}}, 'which is in the new binary');
 
-is($_->faults($clip, from => $mark{$_->{n}}), '',
+is($_->faults($clip, from => $mark{$_->{n}}, again => 1), '',
     "player $_->{n} missed nothing of it") for @old, @new;
 
 $_->drop() for @old;

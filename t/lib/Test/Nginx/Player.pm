@@ -310,12 +310,14 @@ sub kinds { my ($p, $from) = @_;
 
 # What is wrong with what came since from: a frame that is not the next one of
 # the clip, a time that is not later; '' where all is well.  jumps => 1 lets
-# frames be left out, as long as pictures go on at a keyframe.
+# frames be left out, as long as pictures go on at a keyframe.  again => 1 lets
+# the clip begin anew once, as another encoder does (its first sound may be one
+# of before its first picture, which it does not send).
 
 sub faults {
     my ($self, $clip, %o) = @_;
 
-    my (%last, %ms, @faults);
+    my (%last, %ms, %again, @faults);
     my @tags = $self->tags($o{from});
 
     @tags = @tags[0 .. $o{to} - ($o{from} || 0) - 1] if defined $o{to};
@@ -336,6 +338,13 @@ sub faults {
         if (defined $last{$tag->{type}}) {
             my $want = ($last{$tag->{type}} + 1) % keys %$of;
             my $step = $tag->{ms} - $ms{$tag->{type}};
+
+            if ($o{again} && $i != $want && $i <= ($tag->{type} == 8)
+                && $step > 0 && !$again{$tag->{type}}++)
+            {
+                $step = 1;
+                $want = $i;
+            }
 
             push @faults, "$what is number $i instead of $want"
                 if $i != $want && !($o{jumps}
