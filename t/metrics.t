@@ -118,6 +118,7 @@ my %server = (
     srs_streams => 'gauge',
     srs_clients => 'gauge',
     srs_clients_total => 'counter',
+    srs_clients_errs_total => 'counter',
     nginx_media_uptime_seconds => 'gauge',
     nginx_media_arena_size_bytes => 'gauge',
     nginx_media_arena_free_bytes => 'gauge',
@@ -230,6 +231,20 @@ $sessions += $m->{value}{$_}
 is($sessions, scalar keys %names, 'sessions of workers')
     if wait_sessions(scalar keys %names);
 
+# a second publisher of a name is refused, a player of none as well
+
+is($m->{value}{srs_clients_errs_total}, 0, 'no errors');
+
+my $second = Test::RTMP->new(port(1935))->connect('live');
+$second->publish('plain', expect => 'NetStream.Publish.BadName');
+$second->close();
+is(http_status(http_get('/live/none.flv')), 404, 'no such stream');
+
+ok(wait_until(sub {
+    parse(http_content(http_get('/metrics')))
+        ->{value}{srs_clients_errs_total} == 2;
+}, 10), 'errors');
+
 # players
 
 my @players = map { http_start("GET /live/plain.flv HTTP/1.0\r\n\r\n") }
@@ -294,6 +309,7 @@ $m = metrics('all are gone');
 is($m->{value}{srs_streams}, 0, 'no streams any more');
 is($m->{value}{srs_clients}, 0, 'no clients any more');
 ok($m->{value}{srs_clients_total} > 10, 'clients that have come');
+is($m->{value}{srs_clients_errs_total}, 2, 'errors, no more of them');
 is($m->{value}{nginx_media_arena_free_bytes},
     $m->{value}{nginx_media_arena_size_bytes}, 'memory is back');
 

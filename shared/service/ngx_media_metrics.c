@@ -564,6 +564,9 @@ ngx_media_metrics_srs(ngx_media_metrics_t *m, const ngx_media_api_totals_t *t)
     ngx_media_metrics_int(m, "srs_clients_total", "counter",
                           "Clients that have come.",
                           ngx_media_api_get(&arena->clients_total));
+    ngx_media_metrics_int(m, "srs_clients_errs_total", "counter",
+                          "Clients that were refused or cut.",
+                          ngx_media_api_get(&arena->clients_errs));
 }
 
 
