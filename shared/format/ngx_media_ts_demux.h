@@ -193,6 +193,17 @@ void ngx_media_ts_demux_close(ngx_media_ts_demux_t *d);
 /* For the files of the demuxer */
 
 /*
+ * Payload of a packet of the PAT or PMT (ngx_media_ts_psi.c); start: a section
+ * begins in it.
+ */
+void ngx_media_ts_psi(ngx_media_ts_demux_t *d, ngx_media_ts_section_t *s,
+    unsigned cc, int start, const u_char *pos, const u_char *end);
+
+/* The end of a stream: its last frame, its memory. */
+void ngx_media_ts_stream_free(ngx_media_ts_demux_t *d,
+    ngx_media_ts_stream_t *s);
+
+/*
  * Frames of what is in s->es (ngx_media_ts_es.c).  Whole frames are handed
  * out, of audio what is left moves to the front.  whole: 0 where the PES was
  * cut off, so that its last video frame is not to be used.
