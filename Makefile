@@ -125,8 +125,9 @@ stop:
 
 deps: PACKAGES = $(BUILD_DEPS)
 test-deps: PACKAGES = $(TEST_DEPS)
+soak-deps: PACKAGES = $(TEST_DEPS) valgrind
 
-deps test-deps:
+deps test-deps soak-deps:
 	@missing=$$(for p in $(PACKAGES); do \
 	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null \
 	    | grep -q 'ok installed' || echo $$p; done); \
@@ -214,14 +215,16 @@ matrix: test-deps
 	 done; [ -z "$$left" ] || echo "left out, no source to be had:$$left"
 
 
-# The long measurements: tests that have a long version run it, and those
-# of t/soak have no other.
+# The long measurements: a thousand players of each kind under reloads, kills
+# and upgrades, real clients, valgrind.  Each test takes SOAK_TIME seconds and
+# what it needs to begin and end; SOAK picks some.
 
-SOAK ?= $(TESTS) $(sort $(wildcard t/soak/*.t))
+SOAK ?= $(sort $(wildcard t/soak/*.t))
+SOAK_TIME ?= 60
 
-soak: test-deps modules
-	@TEST_NGINX_SOAK=1 TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) \
-		prove --exec 'perl -It/lib' $(SOAK)
+soak: soak-deps modules
+	@TEST_SOAK=$(SOAK_TIME) TEST_NGINX_OBJS=$(OBJS) \
+		TEST_NGINX_MODULES=$(OBJS) prove -v --exec 'perl -It/lib' $(SOAK)
 
 
 # The cost of players and publishers against the floor and against a peer;
@@ -254,5 +257,5 @@ clean:
 	rm -rf $(OBJS)
 
 
-.PHONY: default modules .modules run stop deps test-deps test unit fuzz \
-	sanitize sanitize-build matrix soak bench lint install clean
+.PHONY: default modules .modules run stop deps test-deps soak-deps test unit \
+	fuzz sanitize sanitize-build matrix soak bench lint install clean
