@@ -182,8 +182,9 @@ typedef enum {
 typedef struct {
     /*
      * The session must end: the protocol tells its peer in its own words and
-     * finalises the connection.  May be called from a timer or the pump, never
-     * from inside a call that the protocol made.
+     * finalises the connection, or lets it linger with its consumer stopped
+     * and its publish ended.  Called once, from a timer, a command or the
+     * pump, never from inside a call that the protocol made.
      */
     void       (*close)(ngx_media_session_t *s, ngx_uint_t reason);
 
@@ -313,7 +314,10 @@ void ngx_media_publish_flush(ngx_media_session_t *s);
  */
 ngx_uint_t ngx_media_publish_watched(ngx_media_session_t *s);
 
-/* Ends the publish; nothing happens where there is none. */
+/*
+ * Ends the publish, or the wait for one; nothing happens where there is none.
+ * Consumers are told in their own workers.  Keeps session names.
+ */
 void ngx_media_unpublish(ngx_media_session_t *s);
 
 
@@ -445,7 +449,9 @@ ngx_int_t ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
 void ngx_media_play_stop(ngx_media_consumer_t *c);
 
 /*
- * Stops or resumes the flow.  Resuming goes on at the newest keyframe.
+ * Stops or resumes the flow; bytes of the protocol's own go on.  Resuming goes
+ * on at the newest keyframe, or waits for the next where that one was sent
+ * before.  Without memory for the rest of the current frame nothing changes.
  */
 void ngx_media_play_pause(ngx_media_consumer_t *c, ngx_flag_t pause);
 

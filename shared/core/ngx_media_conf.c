@@ -21,7 +21,6 @@ typedef struct {
 } ngx_media_conf_setter_t;
 
 
-static ngx_int_t ngx_media_conf_count(ngx_cycle_t *cycle);
 static void **ngx_media_conf_create(ngx_conf_t *cf);
 static char *ngx_media_conf_merge(ngx_conf_t *cf, void **prev, void **conf);
 static char *ngx_media_conf_merge_all(ngx_conf_t *cf,
@@ -55,7 +54,6 @@ static ngx_media_conf_where_t *ngx_media_conf_where(
     const char *name);
 
 
-#define NGX_MEDIA_ZONE         (256 * 1024 * 1024)
 #define NGX_MEDIA_ZONE_SMALL   (64 * 1024 * 1024)
 #define NGX_MEDIA_ZONE_MIN     (8 * 1024 * 1024)
 
@@ -244,15 +242,6 @@ static ngx_uint_t  ngx_media_conf_modules;
 
 /* --- blocks ------------------------------------------------------------- */
 
-static ngx_int_t
-ngx_media_conf_count(ngx_cycle_t *cycle)
-{
-    ngx_media_conf_modules = ngx_count_modules(cycle, NGX_MEDIA_MODULE);
-
-    return NGX_OK;
-}
-
-
 char *
 ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -268,9 +257,7 @@ ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->block = 1;
 
-    if (ngx_media_conf_count(cf->cycle) != NGX_OK
-        || ngx_media_conf_main(cf, mcf) != NGX_OK)
-    {
+    if (ngx_media_conf_main(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -325,9 +312,7 @@ ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf)
 
     rv = NGX_CONF_ERROR;
 
-    if (ngx_media_conf_count(cycle) == NGX_OK
-        && ngx_media_conf_main(&cf, mcf) == NGX_OK)
-    {
+    if (ngx_media_conf_main(&cf, mcf) == NGX_OK) {
         rv = ngx_media_conf_merge_all(&cf, mcf);
     }
 
@@ -343,6 +328,8 @@ ngx_media_conf_main(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
     ngx_uint_t           i;
     ngx_module_t        *module;
     ngx_media_module_t  *ctx;
+
+    ngx_media_conf_modules = ngx_count_modules(cf->cycle, NGX_MEDIA_MODULE);
 
     mcf->main_conf = ngx_pcalloc(cf->pool,
                                  ngx_media_conf_modules * sizeof(void *));
