@@ -103,9 +103,11 @@ my %had = map { $_->{n} => $_->video() } @players;
 ok(play_until(sub { !grep { $_->video() < $had{$_->{n}} + 100 } @players },
     30), 'all play on');
 
+# those that came when it was full may have begun with a gap
+
 for my $p (@players) {
-    is($p->{closed} ? 'closed' : $p->faults($clip), '',
-        "player $p->{n} missed nothing");
+    is($p->{closed} ? 'closed' : $p->faults($clip,
+        jumps => $p->{name} =~ /[ef]/), '', "player $p->{n} missed nothing");
 }
 
 players_drop();
@@ -170,7 +172,7 @@ ok(play_until(sub { live($t, 'k') }), 'and another one may come');
 
 my $p = player('flv', 'k');
 ok(play_until(sub { $p->video() > 50 }), 'it plays');
-is($p->faults($clip), '', 'and misses nothing');
+is($p->faults($clip, jumps => 1), '', 'in order');
 
 players_drop();
 $t->stop_daemons();
@@ -188,8 +190,9 @@ done_testing();
 sub player {
     my ($kind, $name) = @_;
 
-    return $kind eq 'flv' ? Test::Nginx::Player->flv("/live/$name.flv")
-        : Test::Nginx::Player->rtmp('live', $name);
+    return $kind eq 'flv' ? Test::Nginx::Player->flv("/live/$name.flv",
+        name => $name)
+        : Test::Nginx::Player->rtmp('live', $name, name => $name);
 }
 
 ###############################################################################
