@@ -180,6 +180,11 @@ ngx_stream_rtmp_metadata(ngx_stream_rtmp_session_t *s, const u_char *pos,
     ngx_media_frame_t      f;
     ngx_media_amf_prop_t   props[2];
 
+    if (end - pos > NGX_STREAM_RTMP_MAX_COMMAND) {
+        s->publisher->damaged++;
+        return NGX_OK;
+    }
+
     ngx_memzero(props, sizeof(props));
 
     props[0].key = "server";
