@@ -29,6 +29,7 @@
 #define NGX_MEDIA_BUSY_WAIT      250     /* ms: its end may not be read yet */
 #define NGX_MEDIA_CHUNKS_MIN     4       /* free ones, to publish at all */
 #define NGX_MEDIA_CHUNKS_LOW     64      /* less than 1/n free: shrink */
+#define NGX_MEDIA_CHUNKS_ROOM    8       /* more than 1/n free: no shares */
 #define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
 #define NGX_MEDIA_SHRINK_WAIT    50      /* ms */
 #define NGX_MEDIA_SHRINK_LOG     10000   /* ms between lines about it */
@@ -1081,6 +1082,7 @@ void
 ngx_media_publishers_tick(void)
 {
     int64_t                 msec;
+    uint32_t                room, all;
     uint64_t                bytes;
     ngx_queue_t            *q;
     ngx_media_source_t     *src;
@@ -1092,9 +1094,11 @@ ngx_media_publishers_tick(void)
 
     msec = ngx_media_msec();
 
-    if (ngx_media_chunks_free()
-        < ngx_media_arena()->nchunks / NGX_MEDIA_CHUNKS_LOW)
-    {
+    room = ngx_media_chunks_free();
+    all = ngx_media_arena()->nchunks;
+
+    if (room < all / NGX_MEDIA_CHUNKS_LOW) {
+
         /* else one that grows would give up its own GOP first */
 
         ngx_media_publish_log_shrink(msec);
@@ -1109,6 +1113,14 @@ ngx_media_publishers_tick(void)
 
         if (!p->active) {
             continue;
+        }
+
+        if (room > all / NGX_MEDIA_CHUNKS_ROOM) {
+
+            /* who had to keep to a share may have a whole GOP again */
+
+            p->writer.max = (uint32_t) (ngx_media_ring_bytes()
+                                        >> NGX_MEDIA_CHUNK_SHIFT);
         }
 
         src = p->source;
