@@ -22,7 +22,7 @@ use JSON::PP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live gzip/);
+my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live gzip ssi/);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -55,6 +55,18 @@ http {
 
         location / {
             media_api;
+        }
+
+        location /metrics {
+            media_metrics;
+        }
+
+        location /page {
+            ssi on;
+            ssi_silent_errors on;
+            default_type text/html;
+            return 200 'a<!--# include virtual="/api/v1/authors" -->b<!--#
+                include virtual="/metrics" -->c';
         }
     }
 
@@ -273,6 +285,11 @@ $r = http("GET /api/v1/authors HTTP/1.1\r\nHost: x\r\n\r\n"
     . "GET /api/v1/tests/errors HTTP/1.1\r\nHost: x\r\n"
     . "Connection: close\r\n\r\n");
 is(scalar(() = $r =~ /HTTP\/1\.1 200 /g), 2, 'keepalive');
+
+# as a part of a page
+
+like(http_content(http_get('/page')), qr/^a\{"code":0,.*\}b\#\ HELP\ .*
+    \nnginx_media_workers\ \d+\n.*c$/sx, 'subrequests');
 
 ###############################################################################
 

@@ -538,6 +538,8 @@ ngx_media_api_send(ngx_media_api_t *api, ngx_uint_t status, ngx_uint_t jsonp)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    api->json.buf->last_buf = (r == r->main) ? 1 : 0;
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = api->json.size;
     r->headers_out.content_type = jsonp ? ngx_media_api_jsonp_type
@@ -575,7 +577,7 @@ ngx_media_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
     b->pos = text->data;
     b->last = text->data + text->len;
     b->memory = text->len ? 1 : 0;
-    b->last_buf = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 
     out.buf = b;

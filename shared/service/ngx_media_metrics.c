@@ -25,7 +25,7 @@
 #include "ngx_media_version.h"
 
 
-#define NGX_MEDIA_METRICS_MAX     (32 * 1024 * 1024)
+#define NGX_MEDIA_METRICS_MAX     (16 * 1024 * 1024)
 #define NGX_MEDIA_METRICS_LINE    256      /* without labels */
 
 
@@ -747,6 +747,8 @@ ngx_media_metrics_send(ngx_media_metrics_t *m)
                       m->out.size);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    m->out.buf->last_buf = (r == r->main) ? 1 : 0;
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = m->out.size;
