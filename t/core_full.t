@@ -107,7 +107,8 @@ ok(play_until(sub { !grep { $_->video() < $had{$_->{n}} + 100 } @players },
 
 for my $p (@players) {
     is($p->{closed} ? 'closed' : $p->faults($clip,
-        jumps => scalar($p->{name} =~ /[ef]/)), '', "player $p->{n} missed nothing");
+        jumps => scalar($p->{name} =~ /[ef]/)), '',
+        "player $p->{n} missed nothing");
 }
 
 players_drop();
