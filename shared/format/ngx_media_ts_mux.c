@@ -8,7 +8,7 @@
  * its bytes go straight into packets.
  *
  * PCR of a slow video are written ahead of its frame, in packets without
- * payload, one every 40 ms of stream time.
+ * payload, one every 40 ms of stream time, with the tables between them.
  *
  * ISO/IEC 13818-1 2.4.3.6 (PES), 2.7 (distances of clock and tables).
  */
@@ -25,7 +25,7 @@
 
 
 #define NGX_MEDIA_TS_PCR_SOON      20000    /* us, no PCR before */
-#define NGX_MEDIA_TS_PCR_HOLE      2000000  /* us, nothing to fill it with */
+#define NGX_MEDIA_TS_PCR_HOLE      5000000  /* us, nothing to fill it with */
 #define NGX_MEDIA_TS_PCR_BACK      1000000  /* us, a clock that was reset */
 #define NGX_MEDIA_TS_MAX_AUDIO     61200    /* bytes of a frame */
 #define NGX_MEDIA_TS_MAX_PREFIX    260
@@ -60,6 +60,8 @@ static int ngx_media_ts_mux_nals(ngx_media_ts_mux_t *m,
 
 static int ngx_media_ts_mux_before(ngx_media_ts_mux_t *m,
     ngx_media_ts_out_t *o, int64_t dts, unsigned track, unsigned flags);
+static int ngx_media_ts_mux_tables_at(ngx_media_ts_mux_t *m,
+    ngx_media_ts_out_t *o, int64_t dts);
 static int ngx_media_ts_mux_clock(ngx_media_ts_mux_t *m,
     ngx_media_ts_out_t *o, int64_t dts, int here);
 static int ngx_media_ts_mux_pes(ngx_media_ts_out_t *o,
@@ -740,24 +742,19 @@ static int
 ngx_media_ts_mux_before(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
     int64_t dts, unsigned track, unsigned flags)
 {
-    int  start;
+    int  start, written;
 
     start = (flags & NGX_MEDIA_FRAME_SYNC)
             || ((flags & NGX_MEDIA_FRAME_KEY)
                 && ngx_media_codec_is_video(m->tracks[track].codec));
 
-    if (!m->have_tables || m->changed || start
-        || dts - m->tables >= NGX_MEDIA_TS_MUX_TABLES
-        || m->tables - dts >= NGX_MEDIA_TS_MUX_TABLES)
-    {
-        if (ngx_media_ts_mux_tables(m) != NGX_MEDIA_OK) {
-            return -1;
-        }
-
-        m->tables = dts;
-    }
-
     ngx_media_ts_out_init(o, m);
+
+    written = !m->have_tables || m->changed;
+
+    if (written && ngx_media_ts_mux_tables_at(m, o, dts) != 0) {
+        return -1;
+    }
 
     if (flags & NGX_MEDIA_FRAME_BREAK) {
         m->have_pcr = 0;
@@ -765,6 +762,14 @@ ngx_media_ts_mux_before(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
     }
 
     if (ngx_media_ts_mux_clock(m, o, dts, track == m->pcr_track) != 0) {
+        return -1;
+    }
+
+    if (!written
+        && (start || dts - m->tables >= NGX_MEDIA_TS_MUX_TABLES
+            || m->tables - dts >= NGX_MEDIA_TS_MUX_TABLES)
+        && ngx_media_ts_mux_tables_at(m, o, dts) != 0)
+    {
         return -1;
     }
 
@@ -779,6 +784,24 @@ ngx_media_ts_mux_before(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
     o->pid = (uint16_t) (NGX_MEDIA_TS_MUX_PID + track);
     o->cc = &m->tracks[track].cc;
     o->start = 1;
+
+    return 0;
+}
+
+
+/* Tables, behind what is gathered in o. */
+
+static int
+ngx_media_ts_mux_tables_at(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
+    int64_t dts)
+{
+    if (ngx_media_ts_out_flush(o) != 0
+        || ngx_media_ts_mux_tables(m) != NGX_MEDIA_OK)
+    {
+        return -1;
+    }
+
+    m->tables = dts;
 
     return 0;
 }
@@ -803,8 +826,8 @@ ngx_media_ts_mux_clock(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
     }
 
     if (!m->have_pcr || gap > NGX_MEDIA_TS_PCR_HOLE) {
+        m->have_pcr = 0;
         m->pcr = dts;
-        gap = 0;
 
         if (here) {
             goto mine;
@@ -835,7 +858,10 @@ ngx_media_ts_mux_clock(ngx_media_ts_mux_t *m, ngx_media_ts_out_t *o,
         m->have_pcr = 1;
         m->broken = 0;
 
-        if (ngx_media_ts_packet(o) != 0) {
+        if (ngx_media_ts_packet(o) != 0
+            || (m->pcr - m->tables >= NGX_MEDIA_TS_MUX_TABLES
+                && ngx_media_ts_mux_tables_at(m, o, m->pcr) != 0))
+        {
             return -1;
         }
     }
