@@ -23,6 +23,9 @@ static ngx_int_t ngx_stream_rtmp_defer(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_rtmp_message_start(ngx_stream_rtmp_session_t *s,
     ngx_media_rtmp_cs_t *cs);
+static ngx_int_t ngx_stream_rtmp_buffer(ngx_stream_rtmp_session_t *s,
+    ngx_media_rtmp_cs_t *cs, size_t size);
+static void ngx_stream_rtmp_buffer_free(ngx_media_rtmp_cs_t *cs);
 static ngx_int_t ngx_stream_rtmp_message_grow(ngx_stream_rtmp_session_t *s,
     ngx_media_rtmp_cs_t *cs);
 static ngx_int_t ngx_stream_rtmp_message_end(ngx_stream_rtmp_session_t *s,
@@ -35,6 +38,11 @@ static ngx_int_t ngx_stream_rtmp_control(ngx_stream_rtmp_session_t *s,
 static ngx_int_t ngx_stream_rtmp_user(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_rtmp_acknowledge(ngx_stream_rtmp_session_t *s);
+
+
+/* bytes in large buffers of this worker */
+
+static size_t  ngx_stream_rtmp_large;
 
 
 ngx_int_t
@@ -232,45 +240,83 @@ ngx_stream_rtmp_message_start(ngx_stream_rtmp_session_t *s,
         return NGX_OK;
     }
 
-    if (cs->buf) {
-        ngx_free(cs->buf);
-        cs->cap = 0;
-    }
-
-    cs->buf = ngx_alloc(size, s->connection->log);
-    if (cs->buf == NULL) {
-        return NGX_ERROR;
-    }
-
-    cs->cap = size;
-
-    return NGX_OK;
+    return ngx_stream_rtmp_buffer(s, cs, size);
 }
 
 
-/* what is announced is not allocated before half of it has come */
+/* gives a message a buffer of that size, with what has come so far */
 
 static ngx_int_t
-ngx_stream_rtmp_message_grow(ngx_stream_rtmp_session_t *s,
-    ngx_media_rtmp_cs_t *cs)
+ngx_stream_rtmp_buffer(ngx_stream_rtmp_session_t *s, ngx_media_rtmp_cs_t *cs,
+    size_t size)
 {
-    size_t   size;
     u_char  *p;
-
-    size = ngx_min(cs->length, (size_t) cs->cap * 2);
 
     p = ngx_alloc(size, s->connection->log);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, cs->buf, cs->cap);
-    ngx_free(cs->buf);
+    if (cs->received) {
+        ngx_memcpy(p, cs->buf, cs->received);
+    }
+
+    ngx_stream_rtmp_buffer_free(cs);
 
     cs->buf = p;
-    cs->cap = size;
+    cs->cap = (uint32_t) size;
+
+    if (size > NGX_STREAM_RTMP_LARGE_BUFFER) {
+        ngx_stream_rtmp_large += size;
+    }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_stream_rtmp_buffer_free(ngx_media_rtmp_cs_t *cs)
+{
+    if (cs->buf == NULL) {
+        return;
+    }
+
+    if (cs->cap > NGX_STREAM_RTMP_LARGE_BUFFER) {
+        ngx_stream_rtmp_large -= cs->cap;
+    }
+
+    ngx_free(cs->buf);
+
+    cs->buf = NULL;
+    cs->cap = 0;
+}
+
+
+/*
+ * What is announced is not allocated before half of it has come.  All large
+ * messages of a worker together are bounded, or a few hundred publishers that
+ * never finish theirs would take its memory.
+ */
+
+static ngx_int_t
+ngx_stream_rtmp_message_grow(ngx_stream_rtmp_session_t *s,
+    ngx_media_rtmp_cs_t *cs)
+{
+    size_t  size;
+
+    size = ngx_min(cs->length, (size_t) cs->cap * 2);
+
+    if (size > NGX_STREAM_RTMP_LARGE_BUFFER
+        && ngx_stream_rtmp_large + size > NGX_STREAM_RTMP_MAX_LARGE)
+    {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "RTMP client sent a message of %uD bytes while %uz "
+                      "bytes of others are unfinished",
+                      cs->length, ngx_stream_rtmp_large);
+        return NGX_ERROR;
+    }
+
+    return ngx_stream_rtmp_buffer(s, cs, size);
 }
 
 
@@ -297,9 +343,7 @@ ngx_stream_rtmp_message_end(ngx_stream_rtmp_session_t *s,
         && (s->stage != NGX_STREAM_RTMP_PUBLISH
             || cs->cap > NGX_STREAM_RTMP_KEEP_BUFFER))
     {
-        ngx_free(cs->buf);
-        cs->buf = NULL;
-        cs->cap = 0;
+        ngx_stream_rtmp_buffer_free(cs);
     }
 
     return rc;
@@ -457,11 +501,7 @@ ngx_stream_rtmp_recv_cleanup(ngx_stream_rtmp_session_t *s)
             break;
         }
 
-        if (cs->buf) {
-            ngx_free(cs->buf);
-            cs->buf = NULL;
-            cs->cap = 0;
-        }
+        ngx_stream_rtmp_buffer_free(cs);
     }
 
     if (s->rest) {
