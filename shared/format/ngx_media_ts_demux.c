@@ -452,6 +452,10 @@ ngx_media_ts_demux_pes(ngx_media_ts_demux_t *d, ngx_media_ts_stream_t *s,
         n = s->left;
     }
 
+    if (n == 0) {
+        return;
+    }
+
     if (n > d->max_frame || s->es.used > d->max_frame - n
         || ngx_media_ts_room(d, &s->es, s->es.used + n) != NGX_MEDIA_OK)
     {

@@ -565,6 +565,24 @@ test_units(void)
     ok(got[3].flags == 0 && got[3].dts == 1080000 && got[3].size == 14,
        "two slices of the next");
 
+    /* a packet ends with the PES header, or inside it */
+
+    n = ngx_media_test_hex("00 00 01 e0 00 00 80 80 05 21 00 05 bf 21 " SETS
+                           "00 00 01 65 88", buf, 512);
+
+    for (k = 3; k < 15; k++) {
+        raw_start(PMT_VIDEO);
+        raw_split(0x200, buf, n, k);
+
+        if (feed_all() != 0 || ngot != 2 || got[1].size != 6
+            || got[1].dts != 1000000)
+        {
+            break;
+        }
+    }
+
+    ok(k == 15, "a PES header in pieces: %d", (int) k);
+
     /* pieces of one access unit, in PES of their own */
 
     raw_start(PMT_VIDEO);
