@@ -348,7 +348,14 @@ typedef struct {
 
 typedef struct {
     ngx_str_t               name;
-    size_t                  ctx_size;   /* zeroed state per wire */
+
+    /*
+     * Zeroed state per wire.  A muxer with state is given the codec
+     * configurations that hold by frame(), before the first frame that needs
+     * them; for one player that jumped, also again, with the number of a
+     * frame that was written before.
+     */
+    size_t                  ctx_size;
 
     /*
      * Writes what a consumer needs before the frame `first` (file header,
@@ -468,6 +475,9 @@ ngx_int_t ngx_media_play_switch(ngx_media_consumer_t *c,
  * header wants to be true.
  */
 uint32_t ngx_media_play_tracks(ngx_media_consumer_t *c);
+
+/* Codec of one of them, NGX_MEDIA_CODEC_NONE where it is not known. */
+uint8_t ngx_media_play_codec(ngx_media_consumer_t *c, ngx_uint_t track);
 
 /*
  * Queues bytes of the protocol's own, sent in order at the next frame border

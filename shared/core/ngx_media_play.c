@@ -156,6 +156,21 @@ ngx_media_play_tracks(ngx_media_consumer_t *c)
 }
 
 
+uint8_t
+ngx_media_play_codec(ngx_media_consumer_t *c, ngx_uint_t track)
+{
+    ngx_media_track_t  *t;
+
+    if (c->wire == NULL || track >= NGX_MEDIA_MAX_TRACKS) {
+        return NGX_MEDIA_CODEC_NONE;
+    }
+
+    t = &c->wire->feed->source->track[track];
+
+    return t->present ? t->info.codec : NGX_MEDIA_CODEC_NONE;
+}
+
+
 ngx_uint_t
 ngx_media_publish_watched(ngx_media_session_t *s)
 {

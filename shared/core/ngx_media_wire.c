@@ -153,9 +153,12 @@ ngx_media_wire_reset(ngx_media_wire_t *w)
     w->key_segment = NULL;
     w->pending_key = 0;
     w->need_key = 0;
-    w->need_heads = 0;
 
     ngx_memzero(w->ctx, w->muxer->ctx_size);
+
+    /* state is not made of what header() writes for each who starts */
+
+    w->need_heads = (w->muxer->ctx_size != 0);
 
     src = w->feed->source;
     key = ngx_media_ring_load(&src->ring.key);
@@ -568,9 +571,8 @@ ngx_media_wire_configs(ngx_media_wire_t *w, ngx_media_heads_t *heads,
 static ngx_int_t
 ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
 {
-    uint64_t    head;
-    ngx_int_t   rc;
-    ngx_uint_t  key;
+    uint64_t   head;
+    ngx_int_t  rc;
 
     rc = ngx_media_wire_admit(w, f);
 
@@ -580,21 +582,24 @@ ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
 
     head = w->head;
 
-    if (ngx_media_wire_append(w, f) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    key = (f->flags & NGX_MEDIA_FRAME_SYNC) != 0;
-
     if (w->pending_key
         && !(f->flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META))
         && f->track != NGX_MEDIA_TRACK_SCRIPT)
     {
-        w->pending_key = 0;
-        key = 1;
+        f->flags |= NGX_MEDIA_FRAME_SYNC;
     }
 
-    if (key && w->head != head) {
+    if (ngx_media_wire_append(w, f) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!(f->flags & NGX_MEDIA_FRAME_SYNC)) {
+        return NGX_OK;
+    }
+
+    w->pending_key = 0;
+
+    if (w->head != head) {
         w->key_offset = head;
         w->key_seq = f->seq;
         w->key_dts = f->dts;
