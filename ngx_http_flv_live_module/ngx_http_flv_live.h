@@ -8,7 +8,8 @@
  *   _module.c   directives, names, methods: which request is ours
  *   _play.c     the life of one player from its request to its end
  *   _output.c   how bytes of the wire get to the client
- *   _mux.c      frames into FLV
+ *   _framing.c  what stands around a message of the wire
+ *   _mux.c      frames into FLV; _ts.c, _aac.c, _mp3.c: into the others
  *
  * One ngx_http_flv_live_ctx_t per request, in the request's pool; a cleanup
  * of that pool gives back what it holds.
@@ -38,8 +39,13 @@
 #define NGX_HTTP_FLV_LIVE_HEVC_LEGACY    1
 #define NGX_HTTP_FLV_LIVE_HEVC_ENHANCED  2
 
+/* bytes before a message of the wire, behind it, of its own header */
+#define NGX_HTTP_FLV_LIVE_FRAMING_START  (NGX_SIZE_T_LEN + 2)
+#define NGX_HTTP_FLV_LIVE_FRAMING_END    2
+#define NGX_HTTP_FLV_LIVE_MESSAGE_HEAD   64
+
 /* the longest prologue, with its framing */
-#define NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE  32
+#define NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE  64
 
 /* how long a stream that has just begun may take to show its tracks */
 #define NGX_HTTP_FLV_LIVE_TRACKS_WAIT    500
@@ -54,6 +60,9 @@ typedef struct {
     ngx_uint_t                       client;      /* client type */
     uint32_t                         tracks;      /* that it can carry */
     const ngx_media_muxer_t         *muxer;
+
+    /* may a track of this codec be in it?  NULL: any may */
+    ngx_uint_t                     (*carries)(uint8_t codec);
 
     /* what stands once at the start of a body, true to the tracks;
      * returns the end; may be NULL */
@@ -119,10 +128,25 @@ void ngx_http_flv_live_finish(ngx_http_flv_live_ctx_t *ctx);
 void ngx_http_flv_live_write_handler(ngx_http_request_t *r);
 void ngx_http_flv_live_release(ngx_http_flv_live_ctx_t *ctx);
 
+u_char *ngx_http_flv_live_framing_start(u_char *p, uint32_t framing,
+    size_t size);
+u_char *ngx_http_flv_live_framing_end(u_char *p, uint32_t framing);
+ngx_int_t ngx_http_flv_live_message(ngx_media_wire_t *w, const u_char *head,
+    size_t len, const u_char *data, size_t size);
+
+ngx_int_t ngx_http_flv_live_no_header(ngx_media_wire_t *w,
+    const ngx_media_heads_t *heads, const ngx_media_frame_t *first);
 u_char *ngx_http_flv_live_flv_prologue(u_char *p, uint32_t tracks);
+ngx_uint_t ngx_http_flv_live_ts_carries(uint8_t codec);
+void ngx_http_flv_live_ts_exit(void);
+ngx_uint_t ngx_http_flv_live_aac_carries(uint8_t codec);
+ngx_uint_t ngx_http_flv_live_mp3_carries(uint8_t codec);
 
 
 extern const ngx_media_muxer_t  ngx_http_flv_live_muxer;
+extern const ngx_media_muxer_t  ngx_http_flv_live_ts_muxer;
+extern const ngx_media_muxer_t  ngx_http_flv_live_aac_muxer;
+extern const ngx_media_muxer_t  ngx_http_flv_live_mp3_muxer;
 
 extern ngx_module_t  ngx_http_flv_live_module;
 

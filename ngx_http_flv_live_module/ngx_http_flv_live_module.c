@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * Live streams over HTTP: GET /APP/STREAM.flv.  This file decides which
- * requests are the module's own and answers what needs no stream.
+ * Live streams over HTTP: GET /APP/STREAM.flv, .ts, .aac and .mp3.  This file
+ * decides which requests are the module's own and answers what needs no
+ * stream.
  *
  * The handler runs in the content phase, before those of static files, and
  * declines every name that is not a live stream's, so that both may share a
@@ -16,10 +17,9 @@
 #include "ngx_media_codec.h"
 
 
-#define NGX_HTTP_FLV_LIVE_TRACKS                                              \
-    ((uint32_t) 1 << NGX_MEDIA_TRACK_VIDEO                                    \
-     | (uint32_t) 1 << NGX_MEDIA_TRACK_AUDIO                                  \
-     | (uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT)
+#define NGX_HTTP_FLV_LIVE_VIDEO    ((uint32_t) 1 << NGX_MEDIA_TRACK_VIDEO)
+#define NGX_HTTP_FLV_LIVE_AUDIO    ((uint32_t) 1 << NGX_MEDIA_TRACK_AUDIO)
+#define NGX_HTTP_FLV_LIVE_SCRIPT   ((uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT)
 
 
 typedef struct {
@@ -42,6 +42,7 @@ static char *ngx_http_flv_live_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_flv_live(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_flv_live_postconfiguration(ngx_conf_t *cf);
+static void ngx_http_flv_live_exit_process(ngx_cycle_t *cycle);
 static void *ngx_http_flv_live_boot(ngx_cycle_t *cycle);
 
 
@@ -91,7 +92,7 @@ ngx_module_t  ngx_http_flv_live_module = {
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_flv_live_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -126,11 +127,40 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
       ngx_string("video/x-flv"),
       "flv",
       NGX_MEDIA_CLIENT_FLV_PLAY,
-      NGX_HTTP_FLV_LIVE_TRACKS,
+      NGX_HTTP_FLV_LIVE_VIDEO|NGX_HTTP_FLV_LIVE_AUDIO
+                             |NGX_HTTP_FLV_LIVE_SCRIPT,
       &ngx_http_flv_live_muxer,
+      NULL,
       ngx_http_flv_live_flv_prologue },
 
-    { ngx_null_string, ngx_null_string, NULL, 0, 0, NULL, NULL }
+    { ngx_string("ts"),
+      ngx_string("video/MP2T"),
+      "ts",
+      NGX_MEDIA_CLIENT_FLV_PLAY,
+      NGX_HTTP_FLV_LIVE_VIDEO|NGX_HTTP_FLV_LIVE_AUDIO,
+      &ngx_http_flv_live_ts_muxer,
+      ngx_http_flv_live_ts_carries,
+      NULL },
+
+    { ngx_string("aac"),
+      ngx_string("audio/x-aac"),
+      "aac",
+      NGX_MEDIA_CLIENT_FLV_PLAY,
+      NGX_HTTP_FLV_LIVE_AUDIO,
+      &ngx_http_flv_live_aac_muxer,
+      ngx_http_flv_live_aac_carries,
+      NULL },
+
+    { ngx_string("mp3"),
+      ngx_string("audio/mpeg"),
+      "mp3",
+      NGX_MEDIA_CLIENT_FLV_PLAY,
+      NGX_HTTP_FLV_LIVE_AUDIO,
+      &ngx_http_flv_live_mp3_muxer,
+      ngx_http_flv_live_mp3_carries,
+      NULL },
+
+    { ngx_null_string, ngx_null_string, NULL, 0, 0, NULL, NULL, NULL }
 };
 
 
@@ -410,6 +440,13 @@ ngx_http_flv_live_postconfiguration(ngx_conf_t *cf)
     *h = ngx_http_flv_live_handler;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_flv_live_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_flv_live_ts_exit();
 }
 
 

@@ -8,9 +8,7 @@
  * The file header is not written here but by each player for itself, when it
  * knows the tracks: a player may start before all of them have come.
  *
- * With NGX_HTTP_FLV_LIVE_FRAMING_CHUNK each tag is a chunk of the chunked
- * transfer coding (RFC 9112, 7.1), so that players of HTTP/1.1 share the very
- * bytes that go to the socket.
+ * Each tag is one message of the wire.
  */
 
 
@@ -18,10 +16,10 @@
 #include "ngx_media_flv.h"
 
 
-/* chunk line, tag header and all of a body before the payload */
+/* framing, tag header and all of a body before the payload */
 
 #define NGX_HTTP_FLV_LIVE_TAG_MAX                                             \
-    (NGX_SIZE_T_LEN + 2 + NGX_MEDIA_FLV_TAG_SIZE                              \
+    (NGX_HTTP_FLV_LIVE_FRAMING_START + NGX_MEDIA_FLV_TAG_SIZE                 \
      + NGX_MEDIA_FLV_MAX_BODY_HEADER)
 
 
@@ -88,16 +86,16 @@ ngx_http_flv_live_mux_tag(ngx_media_wire_t *w, const ngx_media_frame_t *f,
     u_char                         *p;
     u_char                          body[NGX_MEDIA_FLV_MAX_BODY_HEADER];
     u_char                          head[NGX_HTTP_FLV_LIVE_TAG_MAX];
-    u_char                          tail[NGX_MEDIA_FLV_PREV_SIZE + 2];
+    u_char                          tail[NGX_MEDIA_FLV_PREV_SIZE
+                                         + NGX_HTTP_FLV_LIVE_FRAMING_END];
+    uint32_t                        framing;
     unsigned                        mode;
-    ngx_uint_t                      chunk;
     ngx_media_flv_tag_t             tag;
     const ngx_media_wire_params_t  *params;
 
     params = ngx_media_wire_params(w);
 
-    chunk = (params->opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING]
-             == NGX_HTTP_FLV_LIVE_FRAMING_CHUNK);
+    framing = params->opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING];
 
     switch (params->opt[NGX_HTTP_FLV_LIVE_OPT_HEVC]) {
 
@@ -127,13 +125,9 @@ ngx_http_flv_live_mux_tag(ngx_media_wire_t *w, const ngx_media_frame_t *f,
     tag.size = (uint32_t) n + f->size;
     tag.ms = (uint32_t) ngx_media_ms(dts);
 
-    p = head;
-
-    if (chunk) {
-        p = ngx_sprintf(p, "%xz\r\n", (size_t) NGX_MEDIA_FLV_TAG_SIZE
-                                      + tag.size + NGX_MEDIA_FLV_PREV_SIZE);
-    }
-
+    p = ngx_http_flv_live_framing_start(head, framing,
+                                        (size_t) NGX_MEDIA_FLV_TAG_SIZE
+                                        + tag.size + NGX_MEDIA_FLV_PREV_SIZE);
     p = ngx_media_flv_tag_write(p, &tag);
     p = ngx_cpymem(p, body, n);
 
@@ -146,11 +140,7 @@ ngx_http_flv_live_mux_tag(ngx_media_wire_t *w, const ngx_media_frame_t *f,
     }
 
     p = ngx_media_flv_prev_size_write(tail, tag.size);
-
-    if (chunk) {
-        *p++ = CR;
-        *p++ = LF;
-    }
+    p = ngx_http_flv_live_framing_end(p, framing);
 
     return ngx_media_wire_write(w, tail, p - tail);
 }

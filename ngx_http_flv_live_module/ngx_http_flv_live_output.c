@@ -129,27 +129,20 @@ ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx)
 void
 ngx_http_flv_live_prologue(ngx_http_flv_live_ctx_t *ctx, uint32_t tracks)
 {
-    u_char  *p, *last;
-    u_char   body[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
+    u_char    *p, *last;
+    u_char     body[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
+    uint32_t   framing;
 
     if (ctx->type->prologue == NULL) {
         return;
     }
 
+    framing = ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING];
     last = ctx->type->prologue(body, tracks);
-    p = ctx->prologue;
 
-    if (ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING]
-        == NGX_HTTP_FLV_LIVE_FRAMING_CHUNK)
-    {
-        p = ngx_sprintf(p, "%xz\r\n", (size_t) (last - body));
-        p = ngx_cpymem(p, body, last - body);
-        *p++ = CR;
-        *p++ = LF;
-
-    } else {
-        p = ngx_cpymem(p, body, last - body);
-    }
+    p = ngx_http_flv_live_framing_start(ctx->prologue, framing, last - body);
+    p = ngx_cpymem(p, body, last - body);
+    p = ngx_http_flv_live_framing_end(p, framing);
 
     ctx->prologue_len = p - ctx->prologue;
 }

@@ -46,6 +46,8 @@ static ngx_int_t ngx_http_flv_live_head(ngx_http_request_t *r,
     const ngx_http_flv_live_type_t *type);
 static void ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx,
     ngx_int_t rc);
+static ngx_int_t ngx_http_flv_live_carried(ngx_http_flv_live_ctx_t *ctx);
+static ngx_int_t ngx_http_flv_live_not_carried(ngx_http_flv_live_ctx_t *ctx);
 static ngx_uint_t ngx_http_flv_live_tracks_known(
     ngx_http_flv_live_ctx_t *ctx);
 static void ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx);
@@ -128,14 +130,20 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (r->method == NGX_HTTP_HEAD) {
-        ngx_media_play_stop(&ctx->consumer);
-        return ngx_http_flv_live_head(r, type);
+    if (rc == NGX_OK && ngx_http_flv_live_carried(ctx) == NGX_DECLINED) {
+        rc = ngx_http_flv_live_not_carried(ctx);
+
+    } else if (r->method == NGX_HTTP_HEAD) {
+        rc = ngx_http_flv_live_head(r, type);
+
+    } else {
+        ngx_http_flv_live_begin(ctx, rc);
+        return NGX_DONE;
     }
 
-    ngx_http_flv_live_begin(ctx, rc);
+    ngx_media_play_stop(&ctx->consumer);
 
-    return NGX_DONE;
+    return rc;
 }
 
 
@@ -444,6 +452,54 @@ ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
 }
 
 
+/*
+ * Has the stream a track that goes into the format?  NGX_OK: yes;
+ * NGX_DECLINED: no; NGX_AGAIN: one may come yet, for which HEAD does not wait
+ * where others are there.
+ */
+
+static ngx_int_t
+ngx_http_flv_live_carried(ngx_http_flv_live_ctx_t *ctx)
+{
+    uint32_t    want, all, have;
+    ngx_uint_t  i;
+
+    if (ctx->type->carries == NULL) {
+        return NGX_OK;
+    }
+
+    want = ctx->params.tracks & ~((uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT);
+    all = ngx_media_play_tracks(&ctx->consumer);
+    have = all & want;
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        if ((have & (uint32_t) 1 << i)
+            && ctx->type->carries(ngx_media_play_codec(&ctx->consumer, i)))
+        {
+            return NGX_OK;
+        }
+    }
+
+    if (all == 0 || (have != want && ctx->request->method != NGX_HTTP_HEAD)) {
+        return NGX_AGAIN;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_not_carried(ngx_http_flv_live_ctx_t *ctx)
+{
+    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                  "play refused: nothing in the stream goes into \"%V\"",
+                  &ctx->type->extension);
+
+    return NGX_HTTP_NOT_FOUND;
+}
+
+
 static ngx_uint_t
 ngx_http_flv_live_tracks_known(ngx_http_flv_live_ctx_t *ctx)
 {
@@ -469,6 +525,17 @@ ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
     ngx_http_request_t  *r;
 
     r = ctx->request;
+
+    if (ngx_http_flv_live_carried(ctx) != NGX_OK) {
+
+        if (ngx_media_play_tracks(&ctx->consumer) == 0) {
+            ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
+            return;
+        }
+
+        ngx_http_flv_live_finalize(ctx, ngx_http_flv_live_not_carried(ctx));
+        return;
+    }
 
     ctx->state = NGX_HTTP_FLV_LIVE_FLOWING;
     ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TICK);
