@@ -38,6 +38,9 @@ sub soak { return $ENV{TEST_SOAK} || 60 }
 # An nginx with RTMP, HTTP-FLV and the API, and the arguments that tell the
 # load tool where it is.  Options: globals, media, stream, http: more lines;
 # reuseport => 0, daemon => 'on', start => 0.
+#
+# A publisher may be silent for long: the load tool's publish nothing while
+# players catch up at the end, which takes its time on a busy machine.
 
 sub server {
     my (%o) = @_;
@@ -62,6 +65,7 @@ $more{globals}
 events { worker_connections 8192; }
 media {
     idle_timeout 1s;
+    publish_timeout 120s 120s;
     $more{media}
 }
 stream {

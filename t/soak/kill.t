@@ -31,8 +31,6 @@ my $publishers = 8;
 srand($seed);
 note("TEST_SOAK_SEED=$seed");
 
-# without republish_wait: a name is free when its publisher is gone
-
 my ($t, @at) = server(media => 'zone 64m; queue_length 60s;');
 my $begun = time();
 my $end = time() + soak();
