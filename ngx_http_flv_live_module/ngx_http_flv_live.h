@@ -8,6 +8,7 @@
  *   _module.c   directives, names, methods: which request is ours
  *   _play.c     the life of one player from its request to its end
  *   _output.c   how bytes of the wire get to the client
+ *   _ws.c       WebSocket: the handshake, and what a client says
  *   _framing.c  what stands around a message of the wire
  *   _mux.c      frames into FLV; _ts.c, _aac.c, _mp3.c: into the others
  *
@@ -25,6 +26,7 @@
 #include <ngx_http.h>
 
 #include "ngx_media.h"
+#include "ngx_media_ws.h"
 
 
 /* opt[] of a wire: how a message is framed, and in what form HEVC is */
@@ -34,6 +36,7 @@
 
 #define NGX_HTTP_FLV_LIVE_FRAMING_NONE   0
 #define NGX_HTTP_FLV_LIVE_FRAMING_CHUNK  1   /* RFC 9112, 7.1: a chunk each */
+#define NGX_HTTP_FLV_LIVE_FRAMING_WS     2   /* RFC 6455, 5.2: a message */
 
 #define NGX_HTTP_FLV_LIVE_HEVC_AS_CAME   0
 #define NGX_HTTP_FLV_LIVE_HEVC_LEGACY    1
@@ -103,12 +106,16 @@ typedef struct {
 
     ngx_uint_t                       state;
 
+    ngx_media_ws_t                   ws;          /* what the client says */
+
     size_t                           prologue_len;
     u_char                           prologue[NGX_HTTP_FLV_LIVE_PROLOGUE_SIZE];
 
     unsigned                         joined:1;    /* while it was published */
     unsigned                         direct:1;    /* no filter is needed */
     unsigned                         flushed:1;   /* header left the filters */
+    unsigned                         upgrade:1;   /* to WebSocket */
+    unsigned                         ws_closed:1; /* the close frame is out */
 } ngx_http_flv_live_ctx_t;
 
 
@@ -127,6 +134,11 @@ void ngx_http_flv_live_output(ngx_http_flv_live_ctx_t *ctx);
 void ngx_http_flv_live_finish(ngx_http_flv_live_ctx_t *ctx);
 void ngx_http_flv_live_write_handler(ngx_http_request_t *r);
 void ngx_http_flv_live_release(ngx_http_flv_live_ctx_t *ctx);
+
+ngx_int_t ngx_http_flv_live_ws_wanted(ngx_http_request_t *r);
+ngx_int_t ngx_http_flv_live_ws_head(ngx_http_flv_live_ctx_t *ctx);
+void ngx_http_flv_live_ws_begin(ngx_http_flv_live_ctx_t *ctx);
+ngx_int_t ngx_http_flv_live_ws_last(ngx_http_flv_live_ctx_t *ctx);
 
 u_char *ngx_http_flv_live_framing_start(u_char *p, uint32_t framing,
     size_t size);

@@ -4,7 +4,7 @@
  *
  * What stands around each message of a wire, so that players share the very
  * bytes that go to the socket: a chunk of the chunked transfer coding
- * (RFC 9112, 7.1), or nothing.
+ * (RFC 9112, 7.1), a WebSocket message (RFC 6455, 5.2), or nothing.
  *
  * Called by the muxers and for what a player sends on its own.  Nothing is
  * kept.
@@ -26,6 +26,9 @@ ngx_http_flv_live_framing_start(u_char *p, uint32_t framing, size_t size)
 
     case NGX_HTTP_FLV_LIVE_FRAMING_CHUNK:
         return ngx_sprintf(p, "%xz\r\n", size);
+
+    case NGX_HTTP_FLV_LIVE_FRAMING_WS:
+        return ngx_media_ws_header(p, NGX_MEDIA_WS_BINARY, size);
 
     default: /* NGX_HTTP_FLV_LIVE_FRAMING_NONE */
         return p;

@@ -108,7 +108,7 @@ ngx_http_flv_live_direct_decide(ngx_http_flv_live_ctx_t *ctx)
 
     ctx->direct = 0;
 
-    if (*framing == NGX_HTTP_FLV_LIVE_FRAMING_NONE) {
+    if (*framing != NGX_HTTP_FLV_LIVE_FRAMING_CHUNK) {
         return NGX_OK;
     }
 
@@ -499,7 +499,12 @@ ngx_http_flv_live_finish(ngx_http_flv_live_ctx_t *ctx)
         r->chunked = 1;
     }
 
-    rc = ngx_http_send_special(r, NGX_HTTP_LAST);
+    if (ctx->upgrade && !ctx->ws_closed) {
+        rc = ngx_http_flv_live_ws_last(ctx);
+
+    } else {
+        rc = ngx_http_send_special(r, NGX_HTTP_LAST);
+    }
 
     ngx_http_flv_live_finalize(ctx, rc);
 }

@@ -89,10 +89,18 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
     ngx_http_flv_live_ctx_t       *ctx;
     ngx_http_flv_live_loc_conf_t  *flcf;
 
+    rc = ngx_http_flv_live_ws_wanted(r);
+
+    if (rc > NGX_OK) {
+        return rc;
+    }
+
     ctx = ngx_http_flv_live_create(r, type);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx->upgrade = (rc == NGX_OK);
 
     rc = ngx_media_session_init(&ctx->session, r->connection, r->pool,
                                 &ngx_http_flv_live_session_ops,
@@ -359,7 +367,11 @@ ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx)
 
     ctx->direct = ngx_http_flv_live_direct_predict(r);
 
-    if (ctx->direct && r->http_version == NGX_HTTP_VERSION_11) {
+    if (ctx->upgrade) {
+        ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING] =
+                                                NGX_HTTP_FLV_LIVE_FRAMING_WS;
+
+    } else if (ctx->direct && r->http_version == NGX_HTTP_VERSION_11) {
         ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING] =
                                              NGX_HTTP_FLV_LIVE_FRAMING_CHUNK;
     }
@@ -545,7 +557,8 @@ ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
         return;
     }
 
-    rc = ngx_http_flv_live_head(r, ctx->type);
+    rc = ctx->upgrade ? ngx_http_flv_live_ws_head(ctx)
+                      : ngx_http_flv_live_head(r, ctx->type);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         ngx_http_flv_live_finalize(ctx, rc);
@@ -564,6 +577,10 @@ ngx_http_flv_live_start(ngx_http_flv_live_ctx_t *ctx)
     }
 
     ngx_http_flv_live_prologue(ctx, tracks & ctx->params.tracks);
+
+    if (ctx->upgrade) {
+        ngx_http_flv_live_ws_begin(ctx);
+    }
 
     ngx_http_flv_live_output(ctx);
 }

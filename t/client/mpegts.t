@@ -2,8 +2,9 @@
 
 # Copyright (C) the nginx media suite authors
 
-# mpegts.js plays HTTP-FLV in headless Chromium.  The page is served by the
-# nginx under test and reports by a request, which the access log shows.
+# mpegts.js plays FLV and MPEG-TS, over HTTP and over WebSocket, in headless
+# Chromium.  The page is served by the nginx under test and reports by a
+# request, which the access log shows.
 
 use warnings;
 use strict;
@@ -46,8 +47,11 @@ var query = new URLSearchParams(location.search);
 var video = document.getElementById('video');
 var errors = [], first = null, flashes = [], frames = 0, last = -1, back = 0;
 
-var player = mpegts.createPlayer({ type: 'flv', isLive: true,
-    url: location.origin + '/live/' + query.get('name') + '.flv' });
+var format = query.get('format');
+
+var player = mpegts.createPlayer({ type: format == 'ts' ? 'mpegts' : format,
+    isLive: true, url: query.get('scheme') + '://' + location.host + '/live/'
+        + query.get('name') + '.' + format });
 
 player.on(mpegts.Events.ERROR, function (type, detail) {
     errors.push(type + '/' + detail);
@@ -85,7 +89,7 @@ player.play();
 setTimeout(function () {
     var q = video.getVideoPlaybackQuality();
     fetch('/report?' + new URLSearchParams({ name: query.get('name'),
-        time: video.currentTime, played: last - (first || 0),
+        format: format, scheme: query.get('scheme'), time: video.currentTime, played: last - (first || 0),
         total: q.totalVideoFrames, dropped: q.droppedVideoFrames,
         corrupted: q.corruptedVideoFrames || 0, shown: frames, back: back,
         audio: video.webkitAudioDecodedByteCount || 0,
@@ -101,54 +105,68 @@ publish_clip($t, "$rtmp/live/clip", codecs => [qw/ -c:v libx264 -preset
     -c:a aac -b:a 64k /]);
 ok(live('/live/clip.flv'), 'clip is live');
 
-make_path("$d/profile");
-
-my $url = 'http://127.0.0.1:' . port(8080)
-    . "/play.html?name=clip&seconds=$seconds";
-
-my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox --disable-gpu
-    --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync --disable-dev-shm-usage
-    --autoplay-policy=no-user-gesture-required --mute-audio
-    --remote-debugging-port=0 /, "--user-data-dir=$d/profile", $url);
-
-my $line;
-
-wait_until(sub {
-    ($line) = ($t->read_file('access.log') || '') =~ m!GET /report\?(\S+)!;
-}, $seconds + 40);
-
-my %report;
-
-for my $pair (split /&/, $line || '') {
-    my ($key, $value) = split /=/, $pair, 2;
-    $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
-    $report{$key} = $value;
+for my $format (qw/ flv ts /) {
+    play_page($format, $_) for qw/ http ws /;
 }
 
-ok(defined $line, 'the page has reported');
-is($report{errors}, '', 'no error');
-cmp_ok($report{played} || 0, '>=', $seconds * 0.6, 'plays');
-cmp_ok($report{total} || 0, '>=', 25 * $seconds * 0.6, 'pictures decoded');
-is($report{corrupted}, 0, 'no picture is damaged');
-is($report{back}, 0, 'time does not go back');
-cmp_ok($report{audio} || 0, '>', 1000 * $seconds, 'sound decoded');
-
-my @flashes = split /_/, $report{flashes} || '';
-my @uneven = grep { $_ % 1000 > 60 && $_ % 1000 < 940 }
-    map { $flashes[$_] - $flashes[0] } 1 .. $#flashes;
-
-is("@uneven", '', 'flashes are seconds apart');
-
-note(join ', ', map { "$_ $report{$_}" } sort keys %report);
-
-$t->stop_daemon($pid);
 $t->stop_daemons();
 $t->stop();
 
 done_testing();
 
 ###############################################################################
+
+sub play_page {
+    my ($format, $scheme) = @_;
+
+    my $name = "$format over $scheme";
+    my $profile = "$d/profile-$format-$scheme";
+
+    make_path($profile);
+
+    my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox
+        --disable-gpu --disable-quic --no-first-run
+        --disable-background-networking --disable-component-update
+        --disable-sync --disable-dev-shm-usage --mute-audio
+        --autoplay-policy=no-user-gesture-required
+        --remote-debugging-port=0 /, "--user-data-dir=$profile",
+        'http://127.0.0.1:' . port(8080) . '/play.html?name=clip'
+        . "&seconds=$seconds&format=$format&scheme=$scheme");
+
+    my $line;
+
+    wait_until(sub {
+        ($line) = ($t->read_file('access.log') || '')
+            =~ m!GET /report\?(\S*format=$format&scheme=$scheme\S*)!;
+    }, $seconds + 40);
+
+    my %report;
+
+    for my $pair (split /&/, $line || '') {
+        my ($key, $value) = split /=/, $pair, 2;
+        $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
+        $report{$key} = $value;
+    }
+
+    ok(defined $line, "$name: the page has reported");
+    is($report{errors}, '', "$name: no error");
+    cmp_ok($report{played} || 0, '>=', $seconds * 0.6, "$name: plays");
+    cmp_ok($report{total} || 0, '>=', 25 * $seconds * 0.6,
+        "$name: pictures decoded");
+    is($report{corrupted}, 0, "$name: no picture is damaged");
+    is($report{back}, 0, "$name: time does not go back");
+    cmp_ok($report{audio} || 0, '>', 1000 * $seconds, "$name: sound decoded");
+
+    my @flashes = split /_/, $report{flashes} || '';
+    my @uneven = grep { $_ % 1000 > 60 && $_ % 1000 < 940 }
+        map { $flashes[$_] - $flashes[0] } 1 .. $#flashes;
+
+    is("@uneven", '', "$name: flashes are seconds apart");
+
+    note(join ', ', map { "$_ $report{$_}" } sort keys %report);
+
+    $t->stop_daemon($pid);
+}
 
 # mpegts.js of the lock file, installed where the build is.
 
