@@ -69,7 +69,10 @@ ngx_http_flv_live_message(ngx_media_wire_t *w, const u_char *head, size_t len,
     framing = ngx_media_wire_params(w)->opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING];
 
     p = ngx_http_flv_live_framing_start(start, framing, len + size);
-    p = ngx_cpymem(p, head, len);
+
+    if (len) {
+        p = ngx_cpymem(p, head, len);
+    }
 
     if (ngx_media_wire_write(w, start, p - start) != NGX_OK
         || ngx_media_wire_write(w, data, size) != NGX_OK)
