@@ -28,7 +28,7 @@
 
 #define NGX_MEDIA_SLICE         1000    /* us */
 #define NGX_MEDIA_ROUND_CHEAP   8000    /* us of CPU: the next one at once */
-#define NGX_MEDIA_ROUND_FACTOR  11
+#define NGX_MEDIA_ROUND_FACTOR  13
 #define NGX_MEDIA_ROUND_MAX     300000  /* us: never put off longer */
 
 
