@@ -126,7 +126,7 @@ like(media('/live/av.aac', limit => 4000), qr/^\xff[\xf1\xf0]/, 'AAC');
 
 my $s = ws('/live/av.flv');
 print $s frame(0x9, 'are you there');
-($head, $media, $control) = messages($s, limit => 30000);
+($head, $media, $control) = messages($s, limit => 30000, control => 1);
 is($control->[0], "\x8a\x0dare you there", 'pong');
 check_flv($media, 'beside it', 1, 1);
 
@@ -140,7 +140,7 @@ is(hex_of($control->[-1]), '880203e9', 'close is answered');
 ok(closed($s), 'and the connection ends');
 
 $s = ws('/live/av.flv', with => frame(0x9, 'early'));
-($head, $media, $control) = messages($s, limit => 30000);
+($head, $media, $control) = messages($s, limit => 30000, control => 1);
 is($control->[0], "\x8a\x05early", 'a ping together with the handshake');
 close $s;
 
@@ -282,7 +282,8 @@ sub messages {
             }
         }
 
-        last if $opts{limit} && length $media >= $opts{limit};
+        last if $opts{limit} && length $media >= $opts{limit}
+            && @control >= ($opts{control} || 0);
 
         my $left = $end - time();
 
