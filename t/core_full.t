@@ -84,7 +84,7 @@ ok(wait_until(sub { !grep { !live($t, $_) } keys %encoder }, 20), 'four live');
 my @players = map { (player('flv', $_), player('rtmp', $_)) }
     sort keys %encoder;
 
-ok(play_until(sub { arena($t)->{free} < $size / 32 }, 30),
+ok(play_until(sub { arena($t)->{free} < $size / 12 }, 30),
     'the zone is full');
 
 # two more: the others make room
@@ -103,11 +103,8 @@ my %had = map { $_->{n} => $_->video() } @players;
 ok(play_until(sub { !grep { $_->video() < $had{$_->{n}} + 100 } @players },
     30), 'all play on');
 
-# those that came when it was full may have begun with a gap
-
 for my $p (@players) {
-    is($p->{closed} ? 'closed' : $p->faults($clip,
-        jumps => scalar($p->{name} =~ /[ef]/)), '',
+    is($p->{closed} ? 'closed' : $p->faults($clip), '',
         "player $p->{n} missed nothing");
 }
 
@@ -173,7 +170,7 @@ ok(play_until(sub { live($t, 'k') }), 'and another one may come');
 
 my $p = player('flv', 'k');
 ok(play_until(sub { $p->video() > 50 }), 'it plays');
-is($p->faults($clip, jumps => 1), '', 'in order');
+is($p->faults($clip), '', 'in order');
 
 players_drop();
 $t->stop_daemons();

@@ -30,6 +30,8 @@
 #define NGX_MEDIA_CHUNKS_MIN     4       /* free ones, to publish at all */
 #define NGX_MEDIA_CHUNKS_LOW     64      /* less than 1/n free: shrink */
 #define NGX_MEDIA_CHUNKS_ROOM    8       /* more than 1/n free: no shares */
+#define NGX_MEDIA_RESERVE        16      /* 1/n: not for who has history */
+#define NGX_MEDIA_RESERVE_MAX    512     /* chunks of it */
 #define NGX_MEDIA_SHARE_MIN      16      /* chunks that a source may hold */
 #define NGX_MEDIA_SHRINK_WAIT    50      /* ms */
 #define NGX_MEDIA_SHRINK_LOG     10000   /* ms between lines about it */
@@ -50,6 +52,7 @@ struct ngx_media_publisher_s {
     ngx_msec_t                heard;         /* last frame */
     int64_t                   sync_dts;      /* us; last audio start point */
     int64_t                   shrink_msec;
+    uint32_t                  credit;        /* chunks that it gave back */
     uint32_t                  skip;          /* tracks that wait for a key */
     uint32_t                  begun;         /* tracks that had a frame */
     uint8_t                   main;          /* track of start points */
@@ -59,6 +62,7 @@ struct ngx_media_publisher_s {
     unsigned                  video:1;
     unsigned                  asked:1;       /* owner was told to leave */
     unsigned                  warned:1;      /* a frame was too large */
+    unsigned                  wants:1;       /* others shall give history */
 };
 
 
@@ -97,6 +101,11 @@ static ngx_int_t ngx_media_publish_append(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static void ngx_media_publish_stat(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
+static int ngx_media_publish_chunk_get(void *ctx, uint32_t *entry);
+static void ngx_media_publish_chunk_put(void *ctx, uint32_t *entry);
+static ngx_uint_t ngx_media_publish_rich(ngx_media_publisher_t *p);
+static uint32_t ngx_media_publish_reserve(void);
+static uint32_t ngx_media_publish_share(void);
 static void ngx_media_publish_log_shrink(int64_t msec);
 static void ngx_media_publish_ask_shrink(ngx_media_publisher_t *p);
 static ngx_int_t ngx_media_publish_mixed(void *ctx, ngx_media_frame_t *f);
@@ -265,6 +274,7 @@ ngx_media_publish_full(ngx_media_session_t *s)
 static ngx_int_t
 ngx_media_publish_claim(ngx_media_publisher_t *p)
 {
+    uint32_t                   need;
     ngx_str_t                  vhost, app, stream;
     ngx_media_source_t        *src;
     ngx_media_session_t       *s;
@@ -272,7 +282,18 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
     s = p->session;
 
-    if (ngx_media_chunks_free() < NGX_MEDIA_CHUNKS_MIN) {
+    /* its first GOP wants room; after half the wait the least will do */
+
+    need = NGX_MEDIA_CHUNKS_MIN;
+
+    if (p->deadline == 0
+        || (ngx_msec_int_t) (p->deadline - ngx_current_msec)
+           > NGX_MEDIA_FULL_WAIT / 2)
+    {
+        need = ngx_max(need, ngx_media_publish_reserve());
+    }
+
+    if (ngx_media_chunks_free() < need) {
         s->reason = NGX_MEDIA_REASON_FULL;
         ngx_media_publish_ask_shrink(p);
         return NGX_AGAIN;
@@ -458,11 +479,13 @@ ngx_media_publish_memory(ngx_media_publisher_t *p)
     w->chunks = ngx_media_arena_chunks();
     w->max = (uint32_t) (ngx_media_ring_bytes() >> NGX_MEDIA_CHUNK_SHIFT);
     w->history = (int64_t) conf->queue_length * 1000;
-    w->get = ngx_media_chunk_get;
-    w->put = ngx_media_chunk_put;
-    w->ctx = NULL;
+    w->get = ngx_media_publish_chunk_get;
+    w->put = ngx_media_publish_chunk_put;
+    w->ctx = p;
 
     ngx_media_ring_attach(w);
+
+    p->credit = 0;
 
     entry = &p->source->heads.chunk;
 
@@ -860,7 +883,14 @@ ngx_media_publish_append(ngx_media_publisher_t *p, ngx_media_frame_t *f)
     src = p->source;
     now = ngx_media_now();
 
+    p->credit = 0;
+
     rc = ngx_media_ring_append(&p->writer, f, now);
+
+    if (p->wants) {
+        p->wants = 0;
+        ngx_media_publish_ask_shrink(p);
+    }
 
     if (rc != NGX_MEDIA_OK) {
         src->dropped++;
@@ -976,6 +1006,92 @@ ngx_media_publish_flush(ngx_media_session_t *s)
 
 /* --- memory ------------------------------------------------------------- */
 
+/*
+ * Chunks of the ring.  The last ones of the zone are for those that have
+ * nothing older than their newest GOP and no more than their share, a first
+ * GOP above all: who has more takes no more than it gives back.
+ */
+
+static int
+ngx_media_publish_chunk_get(void *ctx, uint32_t *entry)
+{
+    ngx_media_publisher_t *p = ctx;
+
+    uint32_t  room, reserve;
+
+    room = ngx_media_chunks_free();
+    reserve = ngx_media_publish_reserve();
+
+    if (p->credit) {
+        p->credit--;
+
+    } else if (room <= reserve) {
+
+        if (ngx_media_publish_rich(p)) {
+            return NGX_MEDIA_DECLINED;
+        }
+
+        if (room <= reserve / 2) {
+            p->wants = 1;
+        }
+    }
+
+    return ngx_media_chunk_get(NULL, entry);
+}
+
+
+static void
+ngx_media_publish_chunk_put(void *ctx, uint32_t *entry)
+{
+    ngx_media_publisher_t *p = ctx;
+
+    p->credit++;
+
+    ngx_media_chunk_put(NULL, entry);
+}
+
+
+static ngx_uint_t
+ngx_media_publish_rich(ngx_media_publisher_t *p)
+{
+    ngx_media_ring_t  *ring;
+
+    ring = p->writer.ring;
+
+    return (ring->key != NGX_MEDIA_SEQ_NONE && ring->tail < ring->key)
+           || p->writer.used >= ngx_media_publish_share();
+}
+
+
+static uint32_t
+ngx_media_publish_reserve(void)
+{
+    return ngx_min(ngx_media_arena()->nchunks / NGX_MEDIA_RESERVE,
+                   NGX_MEDIA_RESERVE_MAX);
+}
+
+
+/* chunks of a ring, when the zone is full; one more is for the heads */
+
+static uint32_t
+ngx_media_publish_share(void)
+{
+    int64_t          msec;
+    static int64_t   last;
+    static uint32_t  share;
+
+    msec = ngx_media_msec();
+
+    if (share == 0 || msec - last >= NGX_MEDIA_SHRINK_WAIT) {
+        last = msec;
+        share = ngx_media_arena()->nchunks / (ngx_media_sources_live() + 1);
+        share = ngx_max(share, NGX_MEDIA_SHARE_MIN) - 1;
+    }
+
+    return share;
+}
+
+
 static void
 ngx_media_publish_log_shrink(int64_t msec)
 {
@@ -1017,7 +1133,7 @@ ngx_media_publish_ask_shrink(ngx_media_publisher_t *p)
     freed = ngx_media_source_evict(1);
     ngx_media_unlock();
 
-    if (freed && ngx_media_chunks_free() >= NGX_MEDIA_CHUNKS_MIN) {
+    if (freed && ngx_media_chunks_free() >= ngx_media_publish_reserve()) {
         return;
     }
 
@@ -1056,8 +1172,7 @@ ngx_media_publishers_shrink(void)
     }
 
     last = msec;
-    share = ngx_media_arena()->nchunks / (ngx_media_sources_live() + 1);
-    share = ngx_max(share, NGX_MEDIA_SHARE_MIN);
+    share = ngx_media_publish_share();
 
     for (q = ngx_queue_head(&ngx_media_publishers);
          q != ngx_queue_sentinel(&ngx_media_publishers);
