@@ -133,7 +133,10 @@ typedef struct {
 } ngx_media_track_t;
 
 
-/* policy that travels with a live source */
+/*
+ * Policy that travels with a live source: what its publisher was given.  What
+ * concerns a player is that of the configuration which the player came under.
+ */
 
 typedef struct {
     uint32_t    gop_cache;
@@ -442,6 +445,7 @@ struct ngx_media_feed_s {
     uint32_t             index;
     uint32_t             generation;    /* of the source, when it was made */
     uint64_t             epoch;         /* as last seen */
+    ngx_media_source_policy_t  policy;  /* of the newest player */
     ngx_queue_t          wires;
     ngx_queue_t          dirty;         /* in the pump's list */
     ngx_queue_t          fresh;         /* in its list of newcomers */
@@ -503,6 +507,8 @@ uint32_t ngx_media_consumer_lag(ngx_media_consumer_t *c);
 
 /* a player names a source that nobody published yet: its policy until then */
 void ngx_media_source_set_policy(ngx_media_source_t *src,
+    ngx_media_core_conf_t *conf);
+void ngx_media_policy_copy(ngx_media_source_policy_t *policy,
     ngx_media_core_conf_t *conf);
 /* What the ring of one source may hold at most. */
 uint64_t ngx_media_ring_bytes(void);

@@ -317,7 +317,7 @@ ngx_media_pump_newcomers(ngx_event_t *ev)
 static int64_t
 ngx_media_feed_due(ngx_media_feed_t *feed)
 {
-    return feed->source->policy.send_latency ? feed->due : ngx_media_pump.due;
+    return feed->policy.send_latency ? feed->due : ngx_media_pump.due;
 }
 
 
@@ -457,7 +457,7 @@ ngx_media_pump_round(int64_t now)
 
         ngx_queue_remove(&feed->dirty);
         feed->is_dirty = 0;
-        feed->due = now + (int64_t) feed->source->policy.send_latency * 1000;
+        feed->due = now + (int64_t) feed->policy.send_latency * 1000;
 
         if (feed->again) {
             ngx_media_feed_mark(feed);
@@ -623,7 +623,7 @@ ngx_media_feed_timer(ngx_event_t *ev)
         following = ngx_queue_next(q);
         w = ngx_queue_data(q, ngx_media_wire_t, queue);
 
-        idle = ngx_media_wire_idle(w, feed->ended, src->policy.idle_timeout);
+        idle = ngx_media_wire_idle(w, feed->ended, feed->policy.idle_timeout);
         next = ngx_min(next, idle);
     }
 

@@ -84,8 +84,6 @@ static void ngx_media_publish_busy(ngx_media_publisher_t *p,
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
     ngx_media_source_t *src);
 static void ngx_media_publish_memory(ngx_media_publisher_t *p);
-static void ngx_media_publish_policy(ngx_media_source_t *src,
-    ngx_media_core_conf_t *conf);
 static void ngx_media_publish_retry(ngx_event_t *ev);
 static void ngx_media_publish_silence(ngx_event_t *ev);
 static void ngx_media_publish_free(ngx_media_publisher_t *p);
@@ -397,7 +395,7 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
     src->pub_msec = ngx_media_msec();
     src->used_msec = src->pub_msec;
 
-    ngx_media_publish_policy(src, conf);
+    ngx_media_policy_copy(&src->policy, conf);
 
     client->source = ngx_media_source_index(src);
     client->publish = 1;
@@ -497,14 +495,15 @@ ngx_media_publish_memory(ngx_media_publisher_t *p)
 }
 
 
-static void
-ngx_media_publish_policy(ngx_media_source_t *src, ngx_media_core_conf_t *conf)
+void
+ngx_media_policy_copy(ngx_media_source_policy_t *policy,
+    ngx_media_core_conf_t *conf)
 {
-    src->policy.gop_cache = (uint32_t) conf->gop_cache;
-    src->policy.queue_length = (uint32_t) conf->queue_length;
-    src->policy.send_latency = (uint32_t) conf->send_latency;
-    src->policy.republish_wait = (uint32_t) conf->republish_wait;
-    src->policy.idle_timeout = (uint32_t) conf->idle_timeout;
+    policy->gop_cache = (uint32_t) conf->gop_cache;
+    policy->queue_length = (uint32_t) conf->queue_length;
+    policy->send_latency = (uint32_t) conf->send_latency;
+    policy->republish_wait = (uint32_t) conf->republish_wait;
+    policy->idle_timeout = (uint32_t) conf->idle_timeout;
 }
 
 
@@ -513,7 +512,7 @@ ngx_media_source_set_policy(ngx_media_source_t *src,
     ngx_media_core_conf_t *conf)
 {
     if (src->publishes == 0) {
-        ngx_media_publish_policy(src, conf);
+        ngx_media_policy_copy(&src->policy, conf);
     }
 }
 

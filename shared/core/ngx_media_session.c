@@ -592,6 +592,10 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
         return NGX_ERROR;
     }
 
+    /* of the newest configuration, whatever the publisher was given */
+
+    ngx_media_policy_copy(&feed->policy, ngx_media_core_conf(s));
+
     w = ngx_media_wire_get(feed, muxer, params);
 
     if (w == NULL) {

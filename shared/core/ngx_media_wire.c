@@ -163,7 +163,7 @@ ngx_media_wire_reset(ngx_media_wire_t *w)
     src = w->feed->source;
     key = ngx_media_ring_load(&src->ring.key);
 
-    if (key != NGX_MEDIA_SEQ_NONE && src->policy.gop_cache
+    if (key != NGX_MEDIA_SEQ_NONE && w->feed->policy.gop_cache
         && ngx_media_source_live(src))
     {
         w->seq = key;
@@ -195,7 +195,7 @@ ngx_media_wire_current(ngx_media_wire_t *w)
            && w->seq >= ngx_media_ring_load(&src->ring.tail)
            && !w->need_key
            && !w->need_heads
-           && src->policy.gop_cache
+           && w->feed->policy.gop_cache
            && ngx_media_source_live(src);
 }
 
@@ -216,7 +216,7 @@ ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c)
     c->round = w->round - 1;
     c->fresh = 1;
     c->since = ngx_current_msec;
-    c->offset = w->feed->source->policy.gop_cache ? 0 : w->head;
+    c->offset = w->feed->policy.gop_cache ? 0 : w->head;
 
     ngx_queue_insert_head(&w->consumers, &c->queue);
 
@@ -721,7 +721,7 @@ ngx_media_wire_trim(ngx_media_wire_t *w)
     ngx_media_entry_t    *e;
     ngx_media_segment_t  *seg;
 
-    length = (int64_t) w->feed->source->policy.queue_length * 1000;
+    length = (int64_t) w->feed->policy.queue_length * 1000;
     max = ngx_media_ring_bytes();
     last = w->first_entry + w->nentries;
 
