@@ -163,12 +163,21 @@ fuzz:
 	 done
 
 
+# Programs that tests need.
+
+tools: $(OBJS)/tools/impair
+
+$(OBJS)/tools/%: t/tools/%.c
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@.$$$$ $< && mv -f $@.$$$$ $@
+
+
 # One run of prove over everything; a test that hangs is ended.
 
 PROVE = prove --exec 'timeout -k 10 1500 perl -It/lib'
 TESTS ?= $(sort $(wildcard t/*.t)) $(sort $(wildcard t/client/*.t))
 
-test: test-deps modules
+test: test-deps modules tools
 	@TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) $(PROVE) $(TESTS)
 
 
@@ -257,5 +266,5 @@ clean:
 	rm -rf $(OBJS)
 
 
-.PHONY: default modules .modules run stop deps test-deps soak-deps test unit \
-	fuzz sanitize sanitize-build matrix soak bench lint install clean
+.PHONY: default modules .modules run stop deps test-deps soak-deps tools test \
+	unit fuzz sanitize sanitize-build matrix soak bench lint install clean

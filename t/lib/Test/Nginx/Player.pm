@@ -17,7 +17,8 @@ package Test::Nginx::Player;
 # The clip is made once and sent as it is, over and over; each of its frames
 # is another one, so what a player got tells what it missed.  All players that
 # were made are read in play_until(), until they are closed or dropped.  rcvbuf
-# sets the buffer of the socket, limit how much is read in one go.
+# sets the buffer of the socket, limit how much is read in one go, at the port
+# where that is not one of port().
 
 use warnings;
 use strict;
@@ -109,7 +110,8 @@ sub flv {
     my ($class, $uri, %o) = @_;
 
     my $self = $class->new(%o);
-    my $s = $self->{socket} = _connect($o{port} || 8080, $o{rcvbuf});
+    my $s = $self->{socket} = _connect($o{port} || 8080, $o{rcvbuf},
+        $o{at});
 
     print $s "GET $uri HTTP/1.0" . CRLF . 'Host: ' . ($o{host} || 'localhost')
         . CRLF . "Referer: $self->{page}" . CRLF . CRLF;
@@ -124,7 +126,7 @@ sub rtmp {
 
     my $self = $class->new(%o);
     my $r = Test::RTMP->new(undef, socket => _connect($o{port} || 1935,
-        $o{rcvbuf}));
+        $o{rcvbuf}, $o{at}));
 
     $self->{socket} = $r->{socket};
     $r->connect($app, pageUrl => $self->{page},
@@ -139,12 +141,12 @@ sub rtmp {
 }
 
 sub _connect {
-    my ($port, $rcvbuf) = @_;
+    my ($port, $rcvbuf, $at) = @_;
 
     my $s = IO::Socket::INET->new(Proto => 'tcp') or die "no socket: $!\n";
 
     setsockopt($s, Socket::SOL_SOCKET, Socket::SO_RCVBUF, $rcvbuf) if $rcvbuf;
-    connect($s, Socket::pack_sockaddr_in(port($port),
+    connect($s, Socket::pack_sockaddr_in($at || port($port),
         Socket::inet_aton('127.0.0.1'))) or die "can't connect: $!\n";
     $s->autoflush(1);
 
