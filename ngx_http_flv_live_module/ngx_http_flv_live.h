@@ -75,7 +75,6 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                       enable;
-    ngx_msec_t                       play_wait;
 
     /* where the directive stands, if it stands in this location */
     ngx_str_t                        file;

@@ -56,13 +56,6 @@ static ngx_command_t  ngx_http_flv_live_commands[] = {
       0,
       NULL },
 
-    { ngx_string("play_wait"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_flv_live_loc_conf_t, play_wait),
-      NULL },
-
       ngx_null_command
 };
 
@@ -266,6 +259,12 @@ ngx_http_flv_live_type(ngx_http_request_t *r)
         return NULL;
     }
 
+    /* "x.hls.12.ts" is a segment of HLS, nobody can publish that name */
+
+    if (ngx_strnstr(p, ".hls.", r->exten.data - 1 - p)) {
+        return NULL;
+    }
+
     for (type = ngx_http_flv_live_types; type->muxer; type++) {
 
         if (type->extension.len == r->exten.len
@@ -357,7 +356,6 @@ ngx_http_flv_live_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->enable = NGX_CONF_UNSET;
-    conf->play_wait = NGX_CONF_UNSET_MSEC;
 
     return conf;
 }
@@ -372,7 +370,6 @@ ngx_http_flv_live_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
-    ngx_conf_merge_msec_value(conf->play_wait, prev->play_wait, 0);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

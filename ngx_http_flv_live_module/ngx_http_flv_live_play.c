@@ -21,6 +21,7 @@
 
 
 #include "ngx_http_flv_live.h"
+#include "ngx_media_http.h"
 #include "ngx_media_url.h"
 
 
@@ -84,10 +85,9 @@ ngx_int_t
 ngx_http_flv_live_play(ngx_http_request_t *r,
     const ngx_http_flv_live_type_t *type)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     flags;
-    ngx_http_flv_live_ctx_t       *ctx;
-    ngx_http_flv_live_loc_conf_t  *flcf;
+    ngx_int_t                 rc;
+    ngx_uint_t                flags;
+    ngx_http_flv_live_ctx_t  *ctx;
 
     rc = ngx_http_flv_live_ws_wanted(r);
 
@@ -119,9 +119,7 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
 
     ngx_http_flv_live_params(ctx);
 
-    flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
-
-    flags = (flcf->play_wait == 0 || r->method == NGX_HTTP_HEAD)
+    flags = (ngx_media_http_play_wait(r) == 0 || r->method == NGX_HTTP_HEAD)
             ? NGX_MEDIA_PLAY_LIVE : 0;
 
     rc = ngx_http_flv_live_attach(ctx, flags);
@@ -434,8 +432,7 @@ ngx_http_flv_live_head(ngx_http_request_t *r,
 static void
 ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_request_t            *r;
-    ngx_http_flv_live_loc_conf_t  *flcf;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
 
@@ -448,10 +445,8 @@ ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
                             : ngx_http_test_reading;
 
     if (rc == NGX_AGAIN) {
-        flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
-
         ctx->state = NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER;
-        ngx_add_timer(&ctx->timer, flcf->play_wait);
+        ngx_add_timer(&ctx->timer, ngx_media_http_play_wait(r));
 
         return;
     }

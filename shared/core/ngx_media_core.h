@@ -319,6 +319,7 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_media_api_module;
+extern ngx_module_t  ngx_media_http_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);

@@ -68,6 +68,7 @@ static ngx_module_t  *ngx_media_core_modules[] = {
     &ngx_media_core_module,
     &ngx_media_policy_module,
     &ngx_media_api_module,
+    &ngx_media_http_module,
     NULL
 };
 
@@ -76,6 +77,7 @@ static char  *ngx_media_core_names[] = {
     "ngx_media_core_module",
     "ngx_media_policy_module",
     "ngx_media_api_module",
+    "ngx_media_http_module",
     NULL
 };
 

@@ -120,15 +120,15 @@ ngx_int_t ngx_media_hls_rendition(ngx_media_hls_t *hls, u_char *tag,
     size_t len);
 
 /*
- * Grows with each change of a rendition (a part, a segment, the end).  Cheap:
- * one load.  0: no such rendition.
+ * Changes with each change of a rendition (a part, a segment, the end).  Cheap:
+ * one load and a look at the source.  0: no such rendition.
  */
 uint64_t ngx_media_hls_version(ngx_media_hls_t *hls, ngx_uint_t i);
 
 /*
  * The newest part: *msn and *part (number in that segment; with *closed it is
- * the last of it).  Cheap: for requests that wait.  NGX_OK, NGX_AGAIN (nothing
- * yet).
+ * the last of it).  Cheap: for requests that wait.  NGX_OK; NGX_DONE: the same,
+ * and nothing will follow (the playlist says ENDLIST); NGX_AGAIN: nothing yet.
  */
 ngx_int_t ngx_media_hls_edge(ngx_media_hls_t *hls, ngx_uint_t i,
     uint64_t *msn, uint32_t *part, ngx_uint_t *closed);

@@ -1,0 +1,105 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L3: directives of a location that several modules share, so that any of
+ * them may be loaded alone: the first module of nginx's list that knows a
+ * directive is the only one that gets it.  Read by the content handlers of
+ * those modules.
+ */
+
+
+#include "ngx_media_http.h"
+
+
+typedef struct {
+    ngx_msec_t   play_wait;
+} ngx_media_http_loc_conf_t;
+
+
+static void *ngx_media_http_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_media_http_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+
+static ngx_command_t  ngx_media_http_commands[] = {
+
+    { ngx_string("play_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_media_http_loc_conf_t, play_wait),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_media_http_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_media_http_create_loc_conf,        /* create location configuration */
+    ngx_media_http_merge_loc_conf          /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_media_http_module = {
+    NGX_MODULE_V1,
+    &ngx_media_http_module_ctx,            /* module context */
+    ngx_media_http_commands,               /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+ngx_msec_t
+ngx_media_http_play_wait(ngx_http_request_t *r)
+{
+    ngx_media_http_loc_conf_t  *hlcf;
+
+    hlcf = ngx_http_get_module_loc_conf(r, ngx_media_http_module);
+
+    return hlcf->play_wait;
+}
+
+
+static void *
+ngx_media_http_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_media_http_loc_conf_t  *conf;
+
+    conf = ngx_palloc(cf->pool, sizeof(ngx_media_http_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->play_wait = NGX_CONF_UNSET_MSEC;
+
+    return conf;
+}
+
+
+static char *
+ngx_media_http_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_media_http_loc_conf_t  *prev = parent;
+    ngx_media_http_loc_conf_t  *conf = child;
+
+    ngx_conf_merge_msec_value(conf->play_wait, prev->play_wait, 0);
+
+    return NGX_CONF_OK;
+}
