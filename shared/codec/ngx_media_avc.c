@@ -313,11 +313,18 @@ ngx_media_avc_sps_size(ngx_media_bits_t *b, ngx_media_avc_sps_t *out)
 static void
 ngx_media_avc_vui(ngx_media_bits_t *b, ngx_media_avc_sps_t *out)
 {
+    unsigned  idc;
+
     if (ngx_media_bits_flag(b)) {
 
-        if (ngx_media_bits_u(b, 8) == NGX_MEDIA_AVC_SAR_EXTENDED) {
+        idc = ngx_media_bits_u(b, 8);
+
+        if (idc == NGX_MEDIA_AVC_SAR_EXTENDED) {
             out->sar_width = (uint16_t) ngx_media_bits_u(b, 16);
             out->sar_height = (uint16_t) ngx_media_bits_u(b, 16);
+
+        } else {
+            ngx_media_nal_sar(idc, &out->sar_width, &out->sar_height);
         }
     }
 

@@ -3,7 +3,7 @@
  * Copyright (C) the nginx media suite authors
  *
  * L1: FLAC STREAMINFO.  See ngx_media_flac.h.
- * Source: RFC 9639 6, 8.1, 8.2.
+ * Source: RFC 9639 6, 8.1, 8.2, 9.1.
  */
 
 
@@ -54,4 +54,53 @@ ngx_media_flac_parse(const u_char *pos, const u_char *end,
     }
 
     return pos + NGX_MEDIA_FLAC_INFO_SIZE;
+}
+
+
+uint32_t
+ngx_media_flac_samples(const u_char *pos, const u_char *end)
+{
+    unsigned  code, lead, n;
+
+    if ((size_t) (end - pos) < 5
+        || pos[0] != 0xff || (pos[1] & 0xfe) != 0xf8)
+    {
+        return 0;
+    }
+
+    code = pos[2] >> 4;
+
+    if (code >= 8) {
+        return 256u << (code - 8);
+    }
+
+    if (code == 0) {
+        return 0;
+    }
+
+    if (code == 1) {
+        return 192;
+    }
+
+    if (code < 6) {
+        return 576u << (code - 2);
+    }
+
+    /* behind the coded number, which is written as UTF-8 */
+
+    lead = pos[4];
+
+    for (n = 0; n < 7 && (lead & (0x80u >> n)); n++) { /* void */ }
+
+    if (n == 0) {
+        n = 1;
+    }
+
+    pos += 4 + n;
+
+    if (pos >= end || (size_t) (end - pos) < code - 5) {
+        return 0;
+    }
+
+    return code == 6 ? pos[0] + 1u : ngx_media_get_be16(pos) + 1u;
 }

@@ -32,5 +32,8 @@ typedef struct {
 const u_char *ngx_media_flac_parse(const u_char *pos, const u_char *end,
     ngx_media_flac_t *out);
 
+/* Samples in a frame (RFC 9639 9.1), 0 where it is damaged. */
+uint32_t ngx_media_flac_samples(const u_char *pos, const u_char *end);
+
 
 #endif /* _NGX_MEDIA_FLAC_H_INCLUDED_ */

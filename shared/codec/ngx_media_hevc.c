@@ -500,11 +500,18 @@ ngx_media_hevc_rps(ngx_media_bits_t *b, unsigned idx, unsigned prev)
 static void
 ngx_media_hevc_vui(ngx_media_bits_t *b, ngx_media_hevc_sps_t *out)
 {
+    unsigned  idc;
+
     if (ngx_media_bits_flag(b)) {
 
-        if (ngx_media_bits_u(b, 8) == NGX_MEDIA_HEVC_SAR_EXTENDED) {
+        idc = ngx_media_bits_u(b, 8);
+
+        if (idc == NGX_MEDIA_HEVC_SAR_EXTENDED) {
             out->sar_width = (uint16_t) ngx_media_bits_u(b, 16);
             out->sar_height = (uint16_t) ngx_media_bits_u(b, 16);
+
+        } else {
+            ngx_media_nal_sar(idc, &out->sar_width, &out->sar_height);
         }
     }
 

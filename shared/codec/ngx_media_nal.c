@@ -169,3 +169,21 @@ ngx_media_nal_from_annexb(const u_char *pos, const u_char *end,
 
     return p - out;
 }
+
+
+void
+ngx_media_nal_sar(unsigned idc, uint16_t *width, uint16_t *height)
+{
+    static const uint8_t  ratios[17][2] = {
+        { 0, 0 }, { 1, 1 }, { 12, 11 }, { 10, 11 }, { 16, 11 }, { 40, 33 },
+        { 24, 11 }, { 20, 11 }, { 32, 11 }, { 80, 33 }, { 18, 11 },
+        { 15, 11 }, { 64, 33 }, { 160, 99 }, { 4, 3 }, { 3, 2 }, { 2, 1 }
+    };
+
+    if (idc > 16) {
+        idc = 0;
+    }
+
+    *width = ratios[idc][0];
+    *height = ratios[idc][1];
+}

@@ -72,5 +72,11 @@ int ngx_media_nal_is_annexb(const u_char *pos, const u_char *end,
 ssize_t ngx_media_nal_from_annexb(const u_char *pos, const u_char *end,
     unsigned nal_size, u_char *out, size_t size);
 
+/*
+ * The sample aspect ratio of an aspect_ratio_idc (H.264 table E-1, H.265
+ * table E.1); 0:0 where it is none of these.
+ */
+void ngx_media_nal_sar(unsigned idc, uint16_t *width, uint16_t *height);
+
 
 #endif /* _NGX_MEDIA_NAL_H_INCLUDED_ */

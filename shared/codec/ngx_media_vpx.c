@@ -187,3 +187,49 @@ ngx_media_vpx_config_parse(const u_char *pos, const u_char *end,
 
     return end;
 }
+
+
+uint8_t
+ngx_media_vp9_level(uint32_t width, uint32_t height, uint32_t fps_num,
+    uint32_t fps_den)
+{
+    uint64_t  size, rate;
+    unsigned  i;
+
+    static const struct {
+        uint32_t  rate;         /* luma samples a second, in thousands */
+        uint32_t  size;         /* luma samples of a picture */
+        uint8_t   level;
+    } levels[] = {
+        { 829, 36864, 10 },
+        { 2764, 73728, 11 },
+        { 4608, 122880, 20 },
+        { 9216, 245760, 21 },
+        { 20736, 552960, 30 },
+        { 36864, 983040, 31 },
+        { 83558, 2228224, 40 },
+        { 160432, 2228224, 41 },
+        { 311951, 8912896, 50 },
+        { 588251, 8912896, 51 },
+        { 1176502, 8912896, 52 },
+        { 1176502, 35651584, 60 },
+        { 2353004, 35651584, 61 }
+    };
+
+    size = (uint64_t) width * height;
+
+    if (fps_num == 0 || fps_den == 0) {
+        fps_num = 30;
+        fps_den = 1;
+    }
+
+    rate = size * fps_num / fps_den / 1000;
+
+    for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (size <= levels[i].size && rate <= levels[i].rate) {
+            return levels[i].level;
+        }
+    }
+
+    return 62;
+}

@@ -50,5 +50,13 @@ const u_char *ngx_media_vp9_parse(const u_char *pos, const u_char *end,
 const u_char *ngx_media_vpx_config_parse(const u_char *pos,
     const u_char *end, ngx_media_vpx_config_t *out);
 
+/*
+ * The least VP9 level, 10 times, that pictures of that size and rate have
+ * room in (VP9 levels, "Luma picture size" and "luma sample rate"); 30 frames
+ * a second where fps_den is 0.
+ */
+uint8_t ngx_media_vp9_level(uint32_t width, uint32_t height,
+    uint32_t fps_num, uint32_t fps_den);
+
 
 #endif /* _NGX_MEDIA_VPX_H_INCLUDED_ */
