@@ -61,6 +61,15 @@ void ngx_media_hls_name_parse(const u_char *pos, const u_char *end,
     ngx_media_hls_name_t *name);
 
 
+/*
+ * Writes a name of a stream as it goes into URIs: all but the unreserved
+ * characters of RFC 3986 as %XX.  Returns its length, at most 3 * len; where
+ * n is too small nothing useful is in dst.
+ */
+size_t ngx_media_hls_escape(const u_char *src, size_t len, u_char *dst,
+    size_t n);
+
+
 /* --- query -------------------------------------------------------------- */
 
 typedef struct {
@@ -104,11 +113,13 @@ typedef struct {
     const u_char   *stream;            /* base name, as it stands in URIs:
                                         * already escaped */
     size_t          stream_len;
-    const u_char   *args;              /* goes behind every URI, or none */
+    const u_char   *args;              /* goes behind every URI, without a
+                                        * question mark, or none */
     size_t          args_len;
-    const u_char   *prefix;            /* hls_entry_prefix, or none */
+    const u_char   *prefix;            /* hls_entry_prefix, or none; a slash
+                                        * is added where it has none */
     size_t          prefix_len;
-    const u_char   *key_url;           /* hls_key_url, or none */
+    const u_char   *key_url;           /* hls_key_url, or none; the same */
     size_t          key_url_len;
     uint32_t        skip;              /* delta update is asked for */
     uint32_t        can_skip;          /* CAN-SKIP-UNTIL is offered */
