@@ -118,6 +118,9 @@ ngx_uint_t ngx_media_hls_renditions(ngx_media_hls_t *hls);
 /* index of the rendition with that tag; NGX_ERROR: none */
 ngx_int_t ngx_media_hls_rendition(ngx_media_hls_t *hls, u_char *tag,
     size_t len);
+/* its tag, 0-terminated */
+void ngx_media_hls_tag(ngx_media_hls_t *hls, ngx_uint_t i,
+    char tag[NGX_MEDIA_HLS_TAG_LEN]);
 
 /*
  * Changes with each change of a rendition (a part, a segment, the end).  Cheap:
