@@ -11,6 +11,7 @@
  *   _ws.c       WebSocket: the handshake, and what a client says
  *   _framing.c  what stands around a message of the wire
  *   _mux.c      frames into FLV; _ts.c, _aac.c, _mp3.c: into the others
+ *   _push*.c    the other direction: bodies of requests into frames
  *
  * One ngx_http_flv_live_ctx_t per request, in the request's pool; a cleanup
  * of that pool gives back what it holds.
@@ -75,8 +76,13 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                       enable;
+    ngx_flag_t                       push;
 
-    /* where the directive stands, if it stands in this location */
+    /* to be published is the whole URI: the location is no prefix of it */
+    ngx_uint_t                       whole;
+
+    /* where a directive stands, if one stands in this location */
+    const char                      *name;
     ngx_str_t                        file;
     ngx_uint_t                       line;
 } ngx_http_flv_live_loc_conf_t;

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * Live streams over HTTP: GET /APP/STREAM.flv, .ts, .aac and .mp3.  This file
- * decides which requests are the module's own and answers what needs no
- * stream.
+ * Live streams over HTTP: GET /APP/STREAM.flv, .ts, .aac and .mp3, and POST
+ * or PUT of what is to be published.  This file decides which requests are
+ * the module's own and answers what needs no stream.
  *
  * The handler runs in the content phase, before those of static files, and
  * declines every name that is not a live stream's, so that both may share a
@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_flv_live.h"
+#include "ngx_http_flv_live_push.h"
 #include "ngx_media_codec.h"
 
 
@@ -31,8 +32,14 @@ typedef struct {
 static ngx_int_t ngx_http_flv_live_handler(ngx_http_request_t *r);
 static const ngx_http_flv_live_type_t *ngx_http_flv_live_type(
     ngx_http_request_t *r);
-static ngx_int_t ngx_http_flv_live_options(ngx_http_request_t *r);
-static ngx_int_t ngx_http_flv_live_not_allowed(ngx_http_request_t *r);
+static ngx_int_t ngx_http_flv_live_other(ngx_http_request_t *r,
+    ngx_uint_t play);
+static ngx_int_t ngx_http_flv_live_options(ngx_http_request_t *r,
+    ngx_uint_t play);
+static ngx_int_t ngx_http_flv_live_not_allowed(ngx_http_request_t *r,
+    ngx_uint_t play);
+static ngx_int_t ngx_http_flv_live_allow(ngx_http_request_t *r,
+    ngx_uint_t play);
 static ngx_int_t ngx_http_flv_live_add_headers(ngx_http_request_t *r,
     const ngx_http_flv_live_header_t *header);
 
@@ -40,6 +47,8 @@ static void *ngx_http_flv_live_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_flv_live_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_flv_live(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_flv_live_push_flag(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_flv_live_postconfiguration(ngx_conf_t *cf);
 static void ngx_http_flv_live_exit_process(ngx_cycle_t *cycle);
@@ -54,6 +63,13 @@ static ngx_command_t  ngx_http_flv_live_commands[] = {
       ngx_http_flv_live,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("flv_live_push"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_flv_live_push_flag,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_flv_live_loc_conf_t, push),
       NULL },
 
       ngx_null_command
@@ -174,14 +190,6 @@ static const ngx_http_flv_live_header_t  ngx_http_flv_live_preflight[] = {
     { ngx_string("Access-Control-Allow-Headers"),
       ngx_string("*, Authorization") },
     { ngx_string("Access-Control-Max-Age"), ngx_string("86400") },
-    { ngx_string("Allow"), ngx_string("GET, HEAD, OPTIONS") },
-    { ngx_null_string, ngx_null_string }
-};
-
-
-static const ngx_http_flv_live_header_t  ngx_http_flv_live_allow[] = {
-    { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
-    { ngx_string("Allow"), ngx_string("GET, HEAD, OPTIONS") },
     { ngx_null_string, ngx_null_string }
 };
 
@@ -195,8 +203,16 @@ ngx_http_flv_live_handler(ngx_http_request_t *r)
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
 
-    if (!flcf->enable || r != r->main) {
+    if (r != r->main || !(flcf->enable || flcf->push)) {
         return NGX_DECLINED;
+    }
+
+    if (flcf->push && (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT))) {
+        return ngx_http_flv_live_push(r);
+    }
+
+    if (!flcf->enable) {
+        return ngx_http_flv_live_other(r, 0);
     }
 
     type = ngx_http_flv_live_type(r);
@@ -205,12 +221,8 @@ ngx_http_flv_live_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (r->method == NGX_HTTP_OPTIONS) {
-        return ngx_http_flv_live_options(r);
-    }
-
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_flv_live_not_allowed(r);
+        return ngx_http_flv_live_other(r, 1);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -279,8 +291,19 @@ ngx_http_flv_live_type(ngx_http_request_t *r)
 }
 
 
+/* neither plays nor publishes; play: a GET of that name would play */
+
 static ngx_int_t
-ngx_http_flv_live_options(ngx_http_request_t *r)
+ngx_http_flv_live_other(ngx_http_request_t *r, ngx_uint_t play)
+{
+    return (r->method == NGX_HTTP_OPTIONS)
+           ? ngx_http_flv_live_options(r, play)
+           : ngx_http_flv_live_not_allowed(r, play);
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_options(ngx_http_request_t *r, ngx_uint_t play)
 {
     ngx_int_t  rc;
 
@@ -290,8 +313,13 @@ ngx_http_flv_live_options(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_flv_live_add_headers(r, ngx_http_flv_live_preflight)
-        != NGX_OK)
+    if (ngx_http_flv_live_allow(r, play) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (play
+        && ngx_http_flv_live_add_headers(r, ngx_http_flv_live_preflight)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -304,13 +332,48 @@ ngx_http_flv_live_options(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_flv_live_not_allowed(ngx_http_request_t *r)
+ngx_http_flv_live_not_allowed(ngx_http_request_t *r, ngx_uint_t play)
 {
-    if (ngx_http_flv_live_add_headers(r, ngx_http_flv_live_allow) != NGX_OK) {
+    static const ngx_http_flv_live_header_t  origin[] = {
+        { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
+        { ngx_null_string, ngx_null_string }
+    };
+
+    if (ngx_http_flv_live_allow(r, play) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (play && ngx_http_flv_live_add_headers(r, origin) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_HTTP_NOT_ALLOWED;
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_allow(ngx_http_request_t *r, ngx_uint_t play)
+{
+    ngx_http_flv_live_header_t     header[2];
+    ngx_http_flv_live_loc_conf_t  *flcf;
+
+    flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
+
+    ngx_memzero(header, sizeof(header));
+
+    ngx_str_set(&header[0].key, "Allow");
+
+    if (!flcf->push) {
+        ngx_str_set(&header[0].value, "GET, HEAD, OPTIONS");
+
+    } else if (play) {
+        ngx_str_set(&header[0].value, "GET, HEAD, OPTIONS, POST, PUT");
+
+    } else {
+        ngx_str_set(&header[0].value, "OPTIONS, POST, PUT");
+    }
+
+    return ngx_http_flv_live_add_headers(r, header);
 }
 
 
@@ -351,11 +414,14 @@ ngx_http_flv_live_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     conf->whole = 0;
+     *     conf->name = NULL;
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      */
 
     conf->enable = NGX_CONF_UNSET;
+    conf->push = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -370,16 +436,32 @@ ngx_http_flv_live_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->push, prev->push, 0);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->enable && conf->file.len && clcf->handler) {
+    /* "if" and "limit_except" bear the name of the location they stand in */
+
+    conf->whole = clcf->noname ? prev->whole
+                               : (clcf->exact_match || clcf->named
+#if (NGX_PCRE)
+                                  || clcf->regex
+#endif
+                                 );
+
+    /* what is published has no end */
+
+    if (conf->push) {
+        clcf->client_max_body_size = 0;
+    }
+
+    if ((conf->enable || conf->push) && conf->file.len && clcf->handler) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"flv_live\" would never run beside the handler that "
+                      "\"%s\" would never run beside the handler that "
                       "another directive (proxy_pass, flv, mp4, ...) sets for "
                       "this location; give it a location of its own, such as "
                       "\"location ~ \\.flv$ { flv_live; }\" in %V:%ui",
-                      &conf->file, conf->line);
+                      conf->name, &conf->file, conf->line);
         return NGX_CONF_ERROR;
     }
 
@@ -414,10 +496,32 @@ ngx_http_flv_live(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    flcf->file = cf->conf_file->file.name;
-    flcf->line = cf->conf_file->line;
+    if (flcf->enable) {
+        flcf->name = "flv_live";
+        flcf->file = cf->conf_file->file.name;
+        flcf->line = cf->conf_file->line;
+    }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_flv_live_push_flag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_flv_live_loc_conf_t  *flcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv == NGX_CONF_OK && flcf->push) {
+        flcf->name = "flv_live_push";
+        flcf->file = cf->conf_file->file.name;
+        flcf->line = cf->conf_file->line;
+    }
+
+    return rv;
 }
 
 
