@@ -13,7 +13,6 @@
 
 
 #define NGX_MEDIA_AVC_SAR_EXTENDED   255
-#define NGX_MEDIA_AVC_SEI_RECOVERY   6
 #define NGX_MEDIA_AVC_MAX_SIZE       16384
 
 
@@ -33,7 +32,6 @@ static void ngx_media_avc_vui_tail(ngx_media_bits_t *b,
 static void ngx_media_avc_hrd(ngx_media_bits_t *b);
 static void ngx_media_avc_slice(const ngx_media_nal_t *nal,
     ngx_media_avc_frame_t *out);
-static int ngx_media_avc_sei_recovery(const ngx_media_nal_t *nal);
 
 
 const u_char *
@@ -442,6 +440,7 @@ const u_char *
 ngx_media_avc_frame_parse(const u_char *pos, const u_char *end,
     unsigned nal_size, ngx_media_avc_frame_t *out)
 {
+    uint32_t         count;
     ngx_media_nal_t  nal;
 
     memset(out, 0, sizeof(ngx_media_avc_frame_t));
@@ -474,8 +473,11 @@ ngx_media_avc_frame_parse(const u_char *pos, const u_char *end,
 
         case NGX_MEDIA_AVC_NAL_SEI:
 
-            if (ngx_media_avc_sei_recovery(&nal)) {
+            if (ngx_media_nal_sei_recovery(nal.data + 1, nal.data + nal.size,
+                                           &count))
+            {
                 out->recovery = 1;
+                out->recovery_frames = count;
             }
 
             break;
@@ -516,47 +518,6 @@ ngx_media_avc_slice(const ngx_media_nal_t *nal, ngx_media_avc_frame_t *out)
         out->slice_type = (uint8_t) (type % 5);
         out->ref_idc = (nal->data[0] >> 5) & 3;
     }
-}
-
-
-/* Walks the messages of an SEI NAL. */
-
-static int
-ngx_media_avc_sei_recovery(const ngx_media_nal_t *nal)
-{
-    uint32_t          type, size, c;
-    ngx_media_bits_t  b;
-
-    ngx_media_bits_init_rbsp(&b, nal->data + 1, nal->data + nal->size);
-
-    while (ngx_media_bits_left(&b) > 16) {
-
-        type = 0;
-
-        do {
-            c = ngx_media_bits_u(&b, 8);
-            type += c;
-        } while (c == 255 && !ngx_media_bits_eof(&b));
-
-        size = 0;
-
-        do {
-            c = ngx_media_bits_u(&b, 8);
-            size += c;
-        } while (c == 255 && !ngx_media_bits_eof(&b));
-
-        if (ngx_media_bits_eof(&b)) {
-            return 0;
-        }
-
-        if (type == NGX_MEDIA_AVC_SEI_RECOVERY) {
-            return 1;
-        }
-
-        ngx_media_bits_skip(&b, (size_t) size * 8);
-    }
-
-    return 0;
 }
 
 

@@ -78,6 +78,7 @@ typedef struct {
     uint8_t        pps;
     uint8_t        slice_type;  /* of the first slice, NGX_MEDIA_AVC_SLICE_* */
     uint8_t        ref_idc;     /* of the first slice */
+    uint32_t       recovery_frames;     /* after which pictures are whole */
     uint32_t       nals;
 } ngx_media_avc_frame_t;
 

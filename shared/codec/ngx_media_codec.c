@@ -120,6 +120,45 @@ ngx_media_codec_parse_frame(uint8_t codec, const u_char *pos,
 }
 
 
+int
+ngx_media_codec_start(uint8_t codec, unsigned nal_size, const u_char *pos,
+    const u_char *end)
+{
+    ngx_media_avc_frame_t   avc;
+    ngx_media_hevc_frame_t  hevc;
+
+    switch (codec) {
+
+    case NGX_MEDIA_CODEC_H264:
+        (void) ngx_media_avc_frame_parse(pos, end, nal_size, &avc);
+
+        if (avc.idr || (avc.recovery && avc.recovery_frames == 0
+                        && avc.slice_type == NGX_MEDIA_AVC_SLICE_I))
+        {
+            return NGX_MEDIA_START_KEY;
+        }
+
+        return avc.recovery ? NGX_MEDIA_START_GRADUAL : NGX_MEDIA_START_NONE;
+
+    case NGX_MEDIA_CODEC_HEVC:
+        (void) ngx_media_hevc_frame_parse(pos, end, nal_size, &hevc);
+
+        if (hevc.irap) {
+            return NGX_MEDIA_START_KEY;
+        }
+
+        return hevc.recovery ? NGX_MEDIA_START_GRADUAL : NGX_MEDIA_START_NONE;
+
+    case NGX_MEDIA_CODEC_VVC:
+        return ngx_media_vvc_is_key(pos, end, nal_size)
+               ? NGX_MEDIA_START_KEY : NGX_MEDIA_START_NONE;
+
+    default:
+        return NGX_MEDIA_START_NONE;
+    }
+}
+
+
 static int
 ngx_media_codec_avc(const u_char *pos, const u_char *end,
     ngx_media_codec_info_t *info)

@@ -160,6 +160,20 @@ int ngx_media_codec_parse_config(uint8_t codec, const u_char *pos,
 int ngx_media_codec_parse_frame(uint8_t codec, const u_char *pos,
     const u_char *end, ngx_media_codec_info_t *info);
 
+/* can decoding start at a frame? */
+
+#define NGX_MEDIA_START_NONE        0
+#define NGX_MEDIA_START_GRADUAL     1       /* whole some pictures later: intra
+                                             * refresh, H.264 D.2.8 */
+#define NGX_MEDIA_START_KEY         2
+
+/*
+ * Looks into a frame of H264, HEVC or VVC with NAL lengths of nal_size bytes.
+ * Returns NGX_MEDIA_START_*, NONE for other codecs and damaged frames.
+ */
+int ngx_media_codec_start(uint8_t codec, unsigned nal_size,
+    const u_char *pos, const u_char *end);
+
 /* "H264", "HEVC", "AAC", ... as SRS's API writes them; "Other" if unknown. */
 const char *ngx_media_codec_name(uint8_t codec);
 

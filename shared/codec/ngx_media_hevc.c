@@ -568,6 +568,7 @@ ngx_media_hevc_frame_parse(const u_char *pos, const u_char *end,
     unsigned nal_size, ngx_media_hevc_frame_t *out)
 {
     unsigned         type;
+    uint32_t         count;
     ngx_media_nal_t  nal;
 
     memset(out, 0, sizeof(ngx_media_hevc_frame_t));
@@ -617,6 +618,13 @@ ngx_media_hevc_frame_parse(const u_char *pos, const u_char *end,
 
         } else if (type == NGX_MEDIA_HEVC_NAL_PPS) {
             out->pps = 1;
+
+        } else if (type == NGX_MEDIA_HEVC_NAL_SEI_PREFIX
+                   && ngx_media_nal_sei_recovery(nal.data + 2,
+                                                 nal.data + nal.size, &count))
+        {
+            out->recovery = 1;
+            out->recovery_pocs = count;
         }
     }
 

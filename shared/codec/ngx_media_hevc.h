@@ -93,6 +93,8 @@ typedef struct {
     uint8_t        pps;
     uint8_t        first_type;  /* NAL type of the first slice, 255: none */
     uint8_t        reference;   /* 0: a sub-layer non-reference picture */
+    uint8_t        recovery;    /* 1: SEI recovery point */
+    uint32_t       recovery_pocs;       /* after which pictures are whole */
     uint32_t       nals;
 } ngx_media_hevc_frame_t;
 

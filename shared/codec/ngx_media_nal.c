@@ -8,11 +8,16 @@
 
 
 #include "ngx_media_nal.h"
+#include "ngx_media_bits.h"
 #include "ngx_media_bytes.h"
+
+
+#define NGX_MEDIA_SEI_RECOVERY  6
 
 
 static const u_char *ngx_media_nal_start_code(const u_char *pos,
     const u_char *end);
+static uint32_t ngx_media_nal_sei_number(ngx_media_bits_t *b);
 
 
 const u_char *
@@ -186,4 +191,56 @@ ngx_media_nal_sar(unsigned idc, uint16_t *width, uint16_t *height)
 
     *width = ratios[idc][0];
     *height = ratios[idc][1];
+}
+
+
+int
+ngx_media_nal_sei_recovery(const u_char *pos, const u_char *end,
+    uint32_t *count)
+{
+    uint32_t          type, size;
+    ngx_media_bits_t  b;
+
+    ngx_media_bits_init_rbsp(&b, pos, end);
+
+    while (ngx_media_bits_left(&b) > 16) {
+
+        type = ngx_media_nal_sei_number(&b);
+        size = ngx_media_nal_sei_number(&b);
+
+        if (ngx_media_bits_eof(&b)) {
+            return 0;
+        }
+
+        if (type == NGX_MEDIA_SEI_RECOVERY) {
+
+            /* recovery_frame_cnt ue(v), recovery_poc_cnt se(v): 0 is 0 */
+
+            *count = ngx_media_bits_ue(&b);
+
+            return !ngx_media_bits_eof(&b);
+        }
+
+        ngx_media_bits_skip(&b, (size_t) size * 8);
+    }
+
+    return 0;
+}
+
+
+/* payload type and size: 255 and more follow */
+
+static uint32_t
+ngx_media_nal_sei_number(ngx_media_bits_t *b)
+{
+    uint32_t  n, c;
+
+    n = 0;
+
+    do {
+        c = ngx_media_bits_u(b, 8);
+        n += c;
+    } while (c == 255 && !ngx_media_bits_eof(b));
+
+    return n;
 }

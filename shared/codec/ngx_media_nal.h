@@ -78,5 +78,13 @@ ssize_t ngx_media_nal_from_annexb(const u_char *pos, const u_char *end,
  */
 void ngx_media_nal_sar(unsigned idc, uint16_t *width, uint16_t *height);
 
+/*
+ * Looks for a recovery point (H.264 D.1.8, H.265 D.2.8) among the messages of
+ * an SEI NAL; pos is behind the NAL header.  1: there is one, and *count is 0
+ * where its own picture is whole already; 0: none.
+ */
+int ngx_media_nal_sei_recovery(const u_char *pos, const u_char *end,
+    uint32_t *count);
+
 
 #endif /* _NGX_MEDIA_NAL_H_INCLUDED_ */

@@ -36,6 +36,8 @@
 #define NGX_MEDIA_SHRINK_WAIT    50      /* ms */
 #define NGX_MEDIA_SHRINK_LOG     10000   /* ms between lines about it */
 #define NGX_MEDIA_SYNC_AUDIO     1000000 /* us between audio start points */
+#define NGX_MEDIA_REFRESH_AFTER  4000000 /* us without a keyframe */
+#define NGX_MEDIA_REFRESH_GAP    900000  /* us between recovery points */
 #define NGX_MEDIA_FPS_WINDOW     2000000 /* us */
 
 
@@ -51,6 +53,7 @@ struct ngx_media_publisher_s {
     ngx_msec_t                deadline;      /* of waiting */
     ngx_msec_t                heard;         /* last frame */
     int64_t                   sync_dts;      /* us; last audio start point */
+    int64_t                   key_dts;       /* us; last real keyframe */
     int64_t                   shrink_msec;
     uint32_t                  credit;        /* chunks that it gave back */
     uint32_t                  skip;          /* tracks that wait for a key */
@@ -94,6 +97,8 @@ static ngx_int_t ngx_media_publish_head(ngx_media_publisher_t *p,
 static void ngx_media_publish_atc(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static void ngx_media_publish_sync(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
+static ngx_uint_t ngx_media_publish_start_point(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static ngx_int_t ngx_media_publish_append(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
@@ -856,8 +861,8 @@ ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
     }
 
     if (p->video) {
-        if (f->track == p->main && (f->flags & NGX_MEDIA_FRAME_KEY)) {
-            f->flags |= NGX_MEDIA_FRAME_SYNC;
+        if (f->track == p->main && ngx_media_publish_start_point(p, f)) {
+            f->flags |= NGX_MEDIA_FRAME_KEY|NGX_MEDIA_FRAME_SYNC;
         }
 
         return;
@@ -869,6 +874,47 @@ ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
         p->sync_dts = f->dts;
         f->flags |= NGX_MEDIA_FRAME_SYNC;
     }
+}
+
+
+/*
+ * What the encoder calls a keyframe, and what is one without being called so:
+ * an I picture with a recovery point, a CRA.  In streams without any, those
+ * with intra refresh, recovery points do: the picture is whole a little later.
+ */
+
+static ngx_uint_t
+ngx_media_publish_start_point(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    int                  start;
+    ngx_media_source_t  *src;
+
+    src = p->source;
+    start = NGX_MEDIA_START_KEY;
+
+    if (!(f->flags & NGX_MEDIA_FRAME_KEY)) {
+        start = ngx_media_codec_start(f->codec,
+                                      src->track[f->track].info.nal_size,
+                                      f->data, f->data + f->size);
+    }
+
+    if (start == NGX_MEDIA_START_KEY) {
+        p->key_dts = f->dts;
+        p->sync_dts = f->dts;
+        return 1;
+    }
+
+    if (start == NGX_MEDIA_START_NONE
+        || (src->ring.key != NGX_MEDIA_SEQ_NONE
+            && (f->dts - p->key_dts < NGX_MEDIA_REFRESH_AFTER
+                || f->dts - p->sync_dts < NGX_MEDIA_REFRESH_GAP)))
+    {
+        return 0;
+    }
+
+    p->sync_dts = f->dts;
+
+    return 1;
 }
 
 

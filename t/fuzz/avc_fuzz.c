@@ -124,6 +124,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     for (i = 0; i < 6; i++) {
         (void) ngx_media_avc_frame_parse(data, end, i, &f);
+        (void) ngx_media_codec_start(NGX_MEDIA_CODEC_H264, i, data, end);
         (void) ngx_media_nal_is_annexb(data, end, i);
         fuzz_annexb(data, end, i);
     }

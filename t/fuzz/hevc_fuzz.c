@@ -97,6 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (i = 1; i < 5; i++) {
         (void) ngx_media_hevc_frame_parse(data, end, i, &f);
         (void) ngx_media_vvc_is_key(data, end, i);
+        (void) ngx_media_codec_start(NGX_MEDIA_CODEC_HEVC, i, data, end);
+        (void) ngx_media_codec_start(NGX_MEDIA_CODEC_VVC, i, data, end);
     }
 
     return 0;

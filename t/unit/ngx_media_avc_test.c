@@ -150,6 +150,33 @@ ngx_media_avc_test_frames(void)
        "access unit");
     ok(f.nals == 3 && !f.idr && f.recovery, "recovery point");
     ok(f.slice_type == NGX_MEDIA_AVC_SLICE_P && f.ref_idc == 2, "P slice");
+    ok(f.recovery_frames == 0, "whole at once");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_H264, 4, buf, buf + n)
+       == NGX_MEDIA_START_GRADUAL, "which a P slice is not");
+
+    /* x264, intra-refresh=1 */
+
+    n = ngx_media_test_hex("00 00 00 06 06 06 02 13 10 80"
+                           "00 00 00 05 41 9b 26 22 3f", buf, sizeof(buf));
+    ok(ngx_media_avc_frame_parse(buf, buf + n, 4, &f) != NULL && f.recovery
+       && f.recovery_frames == 8, "intra refresh");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_H264, 4, buf, buf + n)
+       == NGX_MEDIA_START_GRADUAL, "is a gradual start");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_H264, 4, buf + 10, buf + n)
+       == NGX_MEDIA_START_NONE, "other pictures are none");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_H264, 0, buf, buf + n)
+       == NGX_MEDIA_START_NONE, "nor is one without a prefix size");
+
+    /* behind another message, an I slice with it */
+
+    n = ngx_media_test_hex("00 00 00 09 06 05 02 aa bb 06 01 c4 80"
+                           "00 00 00 05 61 88 84 00 33", buf, sizeof(buf));
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_H264, 4, buf, buf + n)
+       == NGX_MEDIA_START_KEY, "open GOP");
+
+    n = ngx_media_test_hex("00 00 00 04 06 06 01 00", buf, sizeof(buf));
+    ok(ngx_media_avc_frame_parse(buf, buf + n, 4, &f) != NULL && !f.recovery,
+       "a damaged message is none");
 
     n = ngx_media_test_hex("00 00 00 05 01 9e 62 6a 42", buf, sizeof(buf));
     ok(ngx_media_avc_frame_parse(buf, buf + n, 4, &f) != NULL

@@ -115,7 +115,20 @@ ngx_media_hevc_test_frames(void)
 
     n = ngx_media_test_hex("00 00 00 03 2a 01 af", buf, sizeof(buf));
     ok(ngx_media_hevc_frame_parse(buf, buf + n, 4, &f) != NULL
-       && f.irap && !f.idr && f.reference, "CRA");
+       && f.irap && !f.idr && f.reference && !f.recovery, "CRA");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_HEVC, 4, buf, buf + n)
+       == NGX_MEDIA_START_KEY, "which is a start");
+
+    n = ngx_media_test_hex("00 00 00 06 4e 01 06 01 28 80"
+                           "00 00 00 03 02 01 e0", buf, sizeof(buf));
+    ok(ngx_media_hevc_frame_parse(buf, buf + n, 4, &f) != NULL
+       && f.recovery && f.recovery_pocs == 4 && !f.irap, "recovery point");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_HEVC, 4, buf, buf + n)
+       == NGX_MEDIA_START_GRADUAL, "a gradual start");
+    ok(ngx_media_codec_start(NGX_MEDIA_CODEC_HEVC, 4, buf + 10, buf + n)
+       == NGX_MEDIA_START_NONE
+       && ngx_media_codec_start(NGX_MEDIA_CODEC_AV1, 4, buf, buf + n)
+          == NGX_MEDIA_START_NONE, "none");
 
     n = ngx_media_test_hex("00 00 00 03 00 01 e0", buf, sizeof(buf));
     ok(ngx_media_hevc_frame_parse(buf, buf + n, 4, &f) != NULL
