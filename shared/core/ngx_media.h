@@ -519,6 +519,37 @@ void ngx_media_pin(ngx_media_pin_t *pin);
 void ngx_media_unpin(ngx_media_pin_t *pin);
 
 
+/* --- viewers ------------------------------------------------------------ */
+
+/*
+ * A player that sends one request after the other, with an id in its URLs,
+ * and has no connection of its own.  It is in the statistics as a client; all
+ * workers know it.
+ */
+
+#define NGX_MEDIA_VIEWER_ID         8
+
+typedef struct {
+    ngx_str_t      text[NGX_MEDIA_TEXT_MAX];  /* by ngx_media_text_e; copied */
+    ngx_uint_t     type;                      /* ngx_media_client_type_e */
+    ngx_msec_t     silence;                   /* it is gone after so long */
+} ngx_media_viewer_t;
+
+/*
+ * Enters a viewer.  id: NGX_MEDIA_VIEWER_ID characters to be known by, or room
+ * for them that begins with 0, where one is made.  NGX_OK, NGX_ERROR (full).
+ */
+ngx_int_t ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id);
+
+/*
+ * A request with that id; sent and received are added to its bytes.  NGX_OK;
+ * NGX_DECLINED: not known (any more); NGX_ABORT: it was kicked, or is about
+ * another stream (vhost, app and stream of viewer are compared).
+ */
+ngx_int_t ngx_media_viewer_seen(ngx_media_viewer_t *viewer, u_char *id,
+    uint64_t sent, uint64_t received);
+
+
 /* --- variables ---------------------------------------------------------- */
 
 /*

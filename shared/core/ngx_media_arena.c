@@ -505,6 +505,7 @@ ngx_media_arena_rebuild(void)
 
     ngx_media_source_rebuild();
     ngx_media_client_rebuild();
+    ngx_media_viewers_rebuild();
 }
 
 

@@ -40,10 +40,12 @@
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_NO_SLOT         0xffffu
+#define NGX_MEDIA_NOBODY          0xfffeu     /* no worker owns it */
 #define NGX_MEDIA_NONE            0xffffffffu
 
 #define NGX_MEDIA_MAX_SOURCES     4096
 #define NGX_MEDIA_BUCKETS         4096
+#define NGX_MEDIA_VIEWER_BUCKETS  4096
 #define NGX_MEDIA_NAME_LEN        256
 #define NGX_MEDIA_COMMANDS        64
 #define NGX_MEDIA_HEADS           48
@@ -64,7 +66,10 @@ typedef struct {
 } ngx_media_rate_t;
 
 
-/* one client connection */
+#define NGX_MEDIA_VIEWER_PLAYS    1
+#define NGX_MEDIA_VIEWER_KICKED   2
+
+/* one client connection, or one viewer without any */
 
 struct ngx_media_client_s {
     uint32_t    used;               /* lock */
@@ -83,6 +88,13 @@ struct ngx_media_client_s {
     uint64_t    recv_bytes;         /* owner */
     ngx_media_rate_t  send;         /* owner */
     ngx_media_rate_t  recv;         /* owner */
+
+    /* of one that no worker owns; lock */
+    uint32_t    viewer;             /* NGX_MEDIA_VIEWER_* */
+    uint32_t    viewer_next;        /* of the same bucket; index + 1 */
+    uint32_t    viewer_silence;     /* ms after which it is gone */
+    uint32_t    viewer_generation;  /* of its source */
+    int64_t     viewer_seen;        /* monotonic ms */
 
     /* under version */
     uint16_t    text_off[NGX_MEDIA_TEXT_MAX];
@@ -275,6 +287,8 @@ typedef struct {
     uint64_t          send_total;   /* lock; of sessions that are gone */
     uint64_t          recv_total;   /* lock */
     uint32_t          buckets[NGX_MEDIA_BUCKETS];   /* lock; index + 1 */
+    uint32_t          viewers[NGX_MEDIA_VIEWER_BUCKETS];    /* lock; the same */
+    int64_t           viewers_swept;                /* atomic; ms */
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
@@ -532,6 +546,10 @@ void ngx_media_session_close(ngx_media_session_t *s, ngx_uint_t reason);
 /* NGX_DECLINED and s->reason where one of the names is not acceptable */
 ngx_int_t ngx_media_session_check(ngx_media_session_t *s, ngx_uint_t which,
     ngx_media_name_kind_e kind);
+/* A new entry, owned by this worker; NULL: the table is full. */
+ngx_media_client_t *ngx_media_client_alloc(void);
+void ngx_media_client_set_text(ngx_media_client_t *client, ngx_uint_t which,
+    const u_char *p, size_t len);
 /* Under the lock: takes an entry out of the table. */
 void ngx_media_client_free(ngx_media_client_t *client);
 void ngx_media_client_rebuild(void);
@@ -544,6 +562,14 @@ ngx_str_t ngx_media_client_text(ngx_media_client_t *client, ngx_uint_t which);
  * Asks the owner of a client to close it.  NGX_OK, NGX_DECLINED: no such id.
  */
 ngx_int_t ngx_media_client_kick(ngx_str_t *id);
+
+
+/* --- viewers (ngx_media_viewer.c) --------------------------------------- */
+
+void ngx_media_viewer_kick(uint32_t idx, uint32_t generation);
+void ngx_media_viewers_tick(void);
+/* Under the lock: rebuilds the table after EOWNERDEAD. */
+void ngx_media_viewers_rebuild(void);
 
 
 #endif /* _NGX_MEDIA_CORE_H_INCLUDED_ */

@@ -22,7 +22,6 @@
 
 static void ngx_media_session_cleanup(void *data);
 static ngx_uint_t ngx_media_session_failed(ngx_media_session_t *s);
-static ngx_media_client_t *ngx_media_client_alloc(void);
 static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
 static ngx_int_t ngx_media_variable_text(ngx_media_session_t *s,
@@ -188,7 +187,7 @@ ngx_media_session_find(ngx_pool_t *pool)
 }
 
 
-static ngx_media_client_t *
+ngx_media_client_t *
 ngx_media_client_alloc(void)
 {
     uint32_t             generation, version;
@@ -288,11 +287,16 @@ void
 ngx_media_session_set_text(ngx_media_session_t *s, ngx_uint_t which,
     const u_char *p, size_t len)
 {
-    size_t               max, old, off;
-    ngx_uint_t           i;
-    ngx_media_client_t  *c;
+    ngx_media_client_set_text(s->client, which, p, len);
+}
 
-    c = s->client;
+
+void
+ngx_media_client_set_text(ngx_media_client_t *c, ngx_uint_t which,
+    const u_char *p, size_t len)
+{
+    size_t      max, old, off;
+    ngx_uint_t  i;
 
     switch (which) {
 
@@ -806,6 +810,11 @@ ngx_media_client_kick(ngx_str_t *id)
             || ngx_memcmp(text.data, id->data, id->len) != 0)
         {
             continue;
+        }
+
+        if (client->viewer) {
+            ngx_media_viewer_kick(i, client->generation);
+            return NGX_OK;
         }
 
         cmd.type = NGX_MEDIA_CMD_CLOSE;

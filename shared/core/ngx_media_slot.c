@@ -575,6 +575,7 @@ ngx_media_slot_tick(ngx_event_t *ev)
     ngx_media_publishers_tick();
     ngx_media_feeds_tick();
     ngx_media_source_janitor();
+    ngx_media_viewers_tick();
 
     if (l->index != NGX_MEDIA_NO_SLOT) {
         slot = &a->slots[l->index];

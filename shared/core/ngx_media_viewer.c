@@ -1,0 +1,328 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Viewers: players without a connection of their own.  Who plays HLS sends
+ * one request after the other, each maybe to another worker; what makes them
+ * one is an id in their URLs.
+ *
+ * A viewer is an entry of the table of clients that no worker owns: it is
+ * found by its id in a hash table of the arena, under the lock, by any worker,
+ * and outlives the one that made it.  It goes after some time of silence,
+ * found by whichever worker sweeps next.  One that was kicked stays, hidden,
+ * as long as it goes on asking, so that its id is refused.
+ */
+
+
+#include "ngx_media_core.h"
+
+
+#define NGX_MEDIA_VIEWER_SWEEP   1000    /* ms */
+
+
+static uint32_t ngx_media_viewer_bucket(const u_char *id);
+static ngx_media_client_t *ngx_media_viewer_find(const u_char *id);
+static void ngx_media_viewer_unlink(ngx_media_client_t *client);
+static ngx_uint_t ngx_media_viewer_is(ngx_media_client_t *client,
+    ngx_uint_t which, ngx_str_t *text);
+
+
+/* FNV-1a */
+
+static uint32_t
+ngx_media_viewer_bucket(const u_char *id)
+{
+    uint32_t    hash;
+    ngx_uint_t  i;
+
+    hash = 2166136261u;
+
+    for (i = 0; i < NGX_MEDIA_ID_LEN; i++) {
+        hash = (hash ^ id[i]) * 16777619u;
+    }
+
+    return hash % NGX_MEDIA_VIEWER_BUCKETS;
+}
+
+
+/* under the lock */
+
+static ngx_media_client_t *
+ngx_media_viewer_find(const u_char *id)
+{
+    uint32_t             idx;
+    ngx_str_t            text;
+    ngx_media_client_t  *client;
+
+    idx = ngx_media_arena()->viewers[ngx_media_viewer_bucket(id)];
+
+    while (idx) {
+        client = ngx_media_client_at(idx - 1);
+        text = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
+
+        if (text.len == NGX_MEDIA_ID_LEN
+            && ngx_memcmp(text.data, id, NGX_MEDIA_ID_LEN) == 0)
+        {
+            return client;
+        }
+
+        idx = client->viewer_next;
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
+{
+    uint32_t             bucket;
+    ngx_uint_t           i;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena();
+
+    client = ngx_media_client_alloc();
+
+    if (client == NULL) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "all %uD sessions of the media zone are in use",
+                      a->nclients);
+        return NGX_ERROR;
+    }
+
+    if (id[0] == '\0') {
+        ngx_media_random_id(id, NGX_MEDIA_ID_LEN);
+    }
+
+    ngx_media_client_set_text(client, NGX_MEDIA_TEXT_ID, id,
+                              NGX_MEDIA_ID_LEN);
+
+    for (i = NGX_MEDIA_TEXT_ID + 1; i < NGX_MEDIA_TEXT_MAX; i++) {
+        if (viewer->text[i].len) {
+            ngx_media_client_set_text(client, i, viewer->text[i].data,
+                                      viewer->text[i].len);
+        }
+    }
+
+    client->type = (uint32_t) viewer->type;
+    client->viewer_seen = ngx_media_msec();
+    client->viewer_silence = (uint32_t) viewer->silence;
+
+    bucket = ngx_media_viewer_bucket(id);
+
+    ngx_media_lock();
+
+    src = ngx_media_source_find(&viewer->text[NGX_MEDIA_TEXT_VHOST],
+                                &viewer->text[NGX_MEDIA_TEXT_APP],
+                                &viewer->text[NGX_MEDIA_TEXT_STREAM]);
+    if (src) {
+        client->source = ngx_media_source_index(src);
+        client->viewer_generation = src->generation;
+    }
+
+    /* from here on it is nobody's and lives without this worker */
+
+    client->viewer_next = a->viewers[bucket];
+    client->viewer = NGX_MEDIA_VIEWER_PLAYS;
+    client->slot = NGX_MEDIA_NOBODY;
+
+    a->viewers[bucket] = ngx_media_client_index(client) + 1;
+
+    ngx_media_unlock();
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_media_viewer_seen(ngx_media_viewer_t *viewer, u_char *id,
+    uint64_t sent, uint64_t received)
+{
+    ngx_int_t            rc;
+    ngx_media_client_t  *client;
+
+    rc = NGX_DECLINED;
+
+    ngx_media_lock();
+
+    client = ngx_media_viewer_find(id);
+
+    if (client
+        && ngx_media_viewer_is(client, NGX_MEDIA_TEXT_VHOST,
+                               &viewer->text[NGX_MEDIA_TEXT_VHOST])
+        && ngx_media_viewer_is(client, NGX_MEDIA_TEXT_APP,
+                               &viewer->text[NGX_MEDIA_TEXT_APP])
+        && ngx_media_viewer_is(client, NGX_MEDIA_TEXT_STREAM,
+                               &viewer->text[NGX_MEDIA_TEXT_STREAM]))
+    {
+        client->viewer_seen = ngx_media_msec();
+        client->send_bytes += sent;
+        client->recv_bytes += received;
+
+        rc = (client->viewer == NGX_MEDIA_VIEWER_KICKED) ? NGX_ABORT : NGX_OK;
+
+    } else if (client) {
+        rc = NGX_ABORT;
+    }
+
+    ngx_media_unlock();
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_media_viewer_is(ngx_media_client_t *client, ngx_uint_t which,
+    ngx_str_t *text)
+{
+    ngx_str_t  have;
+
+    have = ngx_media_client_text(client, which);
+
+    return have.len == text->len
+           && ngx_memcmp(have.data, text->data, text->len) == 0;
+}
+
+
+void
+ngx_media_viewer_kick(uint32_t idx, uint32_t generation)
+{
+    ngx_media_client_t  *client;
+
+    client = ngx_media_client_at(idx);
+
+    ngx_media_lock();
+
+    if (client->used && client->viewer && client->generation == generation) {
+        client->viewer = NGX_MEDIA_VIEWER_KICKED;
+        client->source = NGX_MEDIA_NONE;
+        client->type = NGX_MEDIA_CLIENT_UNKNOWN;
+    }
+
+    ngx_media_unlock();
+}
+
+
+/* under the lock */
+
+static void
+ngx_media_viewer_unlink(ngx_media_client_t *client)
+{
+    uint32_t   idx, *link;
+    ngx_str_t  id;
+
+    id = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
+
+    if (id.len != NGX_MEDIA_ID_LEN) {
+        return;
+    }
+
+    idx = ngx_media_client_index(client) + 1;
+    link = &ngx_media_arena()->viewers[ngx_media_viewer_bucket(id.data)];
+
+    while (*link) {
+
+        if (*link == idx) {
+            *link = client->viewer_next;
+            return;
+        }
+
+        link = &ngx_media_client_at(*link - 1)->viewer_next;
+    }
+}
+
+
+/* called every second by each worker, done by one of them */
+
+void
+ngx_media_viewers_tick(void)
+{
+    int64_t              now, last;
+    uint32_t             i;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client;
+
+    a = ngx_media_arena();
+    now = ngx_media_msec();
+    last = __atomic_load_n(&a->viewers_swept, __ATOMIC_RELAXED);
+
+    if (now - last < NGX_MEDIA_VIEWER_SWEEP - 50
+        || !__atomic_compare_exchange_n(&a->viewers_swept, &last, now, 0,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    {
+        return;
+    }
+
+    for (i = 0; i < a->fresh_client; i++) {
+        client = ngx_media_client_at(i);
+
+        if (!client->used || !client->viewer) {
+            continue;
+        }
+
+        ngx_media_lock();
+
+        if (!client->used || !client->viewer) {
+            ngx_media_unlock();
+            continue;
+        }
+
+        if (now - client->viewer_seen > (int64_t) client->viewer_silence) {
+            ngx_media_viewer_unlink(client);
+            ngx_media_client_free(client);
+
+        } else {
+
+            if (client->source != NGX_MEDIA_NONE
+                && ngx_media_source_at(client->source)->generation
+                   != client->viewer_generation)
+            {
+                client->source = NGX_MEDIA_NONE;
+            }
+
+            ngx_media_rate_tick(&client->send, client->send_bytes, now);
+            ngx_media_rate_tick(&client->recv, client->recv_bytes, now);
+        }
+
+        ngx_media_unlock();
+    }
+}
+
+
+/* under the lock, after a death in the middle of something */
+
+void
+ngx_media_viewers_rebuild(void)
+{
+    uint32_t             i, bucket;
+    ngx_str_t            id;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client;
+
+    a = ngx_media_arena();
+
+    ngx_memzero(a->viewers, sizeof(a->viewers));
+
+    for (i = 0; i < a->fresh_client; i++) {
+        client = ngx_media_client_at(i);
+
+        if (!client->used || !client->viewer) {
+            continue;
+        }
+
+        id = ngx_media_client_text(client, NGX_MEDIA_TEXT_ID);
+
+        if (id.len != NGX_MEDIA_ID_LEN) {
+            continue;
+        }
+
+        client->slot = NGX_MEDIA_NOBODY;
+
+        bucket = ngx_media_viewer_bucket(id.data);
+        client->viewer_next = a->viewers[bucket];
+        a->viewers[bucket] = i + 1;
+    }
+}
