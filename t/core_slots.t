@@ -3,8 +3,8 @@
 # Copyright (C) the nginx media suite authors
 
 # More workers than the zone has slots for: those that get none look for news
-# by themselves.  Their players and publishers work as all others do, and what
-# they leave when they are killed is found.
+# by themselves.  Their players and publishers work as all others do, can be
+# closed and replaced, and what they leave when they are killed is found.
 
 use warnings;
 use strict;
@@ -18,7 +18,7 @@ use Test::Nginx;
 use Test::Nginx::Player;
 use Test::RTMP;
 
-use Time::HiRes qw/ sleep /;
+use Time::HiRes qw/ sleep time /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -45,6 +45,7 @@ media {
     zone 64m;
     republish_wait 5s;
     idle_timeout 5s;
+    application swap { publish_conflict replace; }
 }
 
 stream {
@@ -65,7 +66,7 @@ http {
         }
 
         location /api/ {
-            media_api;
+            media_api write;
         }
     }
 }
@@ -113,21 +114,32 @@ cmp_ok(scalar @players, '>=', 3, 'players in workers without a slot');
 ok(play_until(sub { !grep { $_->video() < 60 } @players }), 'they play');
 is($_->faults($clip), '', "player $_->{n} misses nothing") for @players;
 
+# one of them is closed by the API
+
+my $kicked = pop @players;
+
+is(kick($kicked->{page}), 200, 'a player there is kicked');
+ok(play_until(sub { $kicked->{closed} }, 5), 'it is closed');
+is(scalar(grep { $_->{closed} } @players), 0, 'and no other one');
+
+# a publisher there makes way for another one, from anywhere
+
+my ($worker, $name, $pub) = publisher_there('swap');
+
+ok($worker, 'a publisher that may be replaced');
+
+my $next = Test::RTMP->new(port(1935))->connect('swap');
+my $begun = time();
+
+ok($next->publish($name), 'another one takes over');
+cmp_ok(time() - $begun, '<', 2, 'at once');
+ok(wait_until(sub { $pub->closed() }, 5), 'the first one is closed');
+
+$_->close() for $pub, $next;
+
 # a publisher there
 
-my ($worker, $name, $pub);
-
-for my $n (1 .. 400) {
-    $name = "there$n";
-    $pub = Test::RTMP->new(port(1935))->connect('live');
-    $pub->publish($name);
-
-    $worker = client_workers($t)->{"publish/$name"};
-    last if $worker && $none{$worker};
-
-    $pub->close();
-    undef $worker;
-}
+($worker, $name, $pub) = publisher_there('live');
 
 ok($worker, 'a publisher in a worker without a slot');
 
@@ -173,6 +185,37 @@ sub player {
 
     return $kind eq 'flv' ? Test::Nginx::Player->flv("/live/$stream.flv")
         : Test::Nginx::Player->rtmp('live', $stream);
+}
+
+# A publisher in a worker without a slot: worker, name, client.
+
+sub publisher_there {
+    my ($app) = @_;
+
+    for my $n (1 .. 400) {
+        my $name = "there$n";
+        my $pub = Test::RTMP->new(port(1935))->connect($app);
+        $pub->publish($name);
+
+        my $worker = client_workers($t)->{"publish/$name"};
+        return $worker, $name, $pub if $worker && $none{$worker};
+
+        $pub->close();
+    }
+
+    return;
+}
+
+# Closes the client of that page: status of the answer.
+
+sub kick {
+    my ($page) = @_;
+
+    my $json = $t->api_get('/api/v1/clients/?count=1000') || {};
+    my ($c) = grep { $_->{pageUrl} eq $page } @{$json->{clients}};
+
+    return http_status(http("DELETE /api/v1/clients/$c->{id} HTTP/1.0\r\n"
+        . "\r\n"));
 }
 
 # Sends until the player has that many pictures more: how many it got, or that

@@ -89,6 +89,7 @@ ngx_media_arena_create(ngx_cycle_t *cycle, size_t zone)
 {
     int                 fd;
     ngx_uint_t          i;
+    pthread_mutex_t    *mutex;
     ngx_media_arena_t  *a, sizes;
 
     ngx_memzero(&sizes, sizeof(ngx_media_arena_t));
@@ -136,8 +137,11 @@ ngx_media_arena_create(ngx_cycle_t *cycle, size_t zone)
         goto failed;
     }
 
-    for (i = 0; i < NGX_MEDIA_SLOTS; i++) {
-        if (ngx_media_arena_mutex(&a->slots[i].mutex) != NGX_OK) {
+    for (i = 0; i < NGX_MEDIA_SLOTS + NGX_MEDIA_LIVES; i++) {
+        mutex = (i < NGX_MEDIA_SLOTS) ? &a->slots[i].mutex
+                                      : &a->lives[i - NGX_MEDIA_SLOTS].mutex;
+
+        if (ngx_media_arena_mutex(mutex) != NGX_OK) {
             munmap(a, sizes.size);
             goto failed;
         }

@@ -36,9 +36,10 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          1
+#define NGX_MEDIA_LAYOUT          2
 
 #define NGX_MEDIA_SLOTS           128
+#define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
 #define NGX_MEDIA_NO_SLOT         0xffffu
 #define NGX_MEDIA_NOBODY          0xfffeu     /* no worker owns it */
 #define NGX_MEDIA_NONE            0xffffffffu
@@ -48,6 +49,7 @@
 #define NGX_MEDIA_VIEWER_BUCKETS  4096
 #define NGX_MEDIA_NAME_LEN        256
 #define NGX_MEDIA_COMMANDS        64
+#define NGX_MEDIA_POSTS           1024
 #define NGX_MEDIA_HEADS           48
 #define NGX_MEDIA_CONFIG_MAX      16384
 #define NGX_MEDIA_TEXT_LEN        2048
@@ -76,7 +78,7 @@ struct ngx_media_client_s {
     uint32_t    next;               /* lock; free list */
     uint32_t    version;            /* owner; odd: texts are being written */
     uint32_t    generation;         /* lock; changes with each use */
-    uint32_t    slot;               /* const */
+    uint32_t    slot;               /* const; ngx_media_owner() */
     int32_t     pid;                /* const */
     uint32_t    source;             /* owner; index or NONE */
     uint32_t    type;               /* owner; ngx_media_client_type_e */
@@ -182,7 +184,7 @@ typedef struct {
      * Stored with release after the rest of the state.
      */
     uint64_t    epoch;              /* lock to write; all read */
-    uint32_t    pub_slot;           /* lock */
+    uint32_t    pub_slot;           /* lock; ngx_media_owner() */
     int32_t     pub_pid;            /* lock */
     uint32_t    pub_client;         /* lock; index */
     uint32_t    pub_generation;     /* lock; of that client */
@@ -248,6 +250,15 @@ typedef struct {
 } ngx_media_slot_t;
 
 
+/* a worker for which there is no slot: no wake, no bit, but proof of life */
+
+typedef struct {
+    pthread_mutex_t      mutex;     /* held for life by the owner */
+    int32_t              pid;       /* owner; 0: free */
+    uint32_t             reaping;   /* who holds mutex; its owner is dead */
+} ngx_media_life_t;
+
+
 #define NGX_MEDIA_MASTERS         4
 
 typedef struct {
@@ -292,6 +303,12 @@ typedef struct {
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
+
+    ngx_media_life_t  lives[NGX_MEDIA_LIVES];
+    uint64_t          posts;        /* lock to write; commands, ever */
+    ngx_media_command_t  post[NGX_MEDIA_POSTS];     /* lock; to all of lives,
+                                                     * who look when they
+                                                     * poll */
 } ngx_media_arena_t;
 
 
@@ -394,15 +411,21 @@ void ngx_media_slot_close(ngx_cycle_t *cycle);
 uint32_t ngx_media_slot(void);
 /* Tells all workers with consumers of a source that something changed. */
 void ngx_media_slot_notify(ngx_media_source_t *src);
-/* Queues a command for a slot's worker and wakes it.  OK, DECLINED (full). */
-ngx_int_t ngx_media_slot_command(uint32_t slot, ngx_media_command_t *cmd);
-/* Queues for all live slots, this one included. */
-void ngx_media_slot_command_all(ngx_media_command_t *cmd);
 /*
- * Is the owner alive?  Reaps what a dead one left behind.  slot may be
- * NO_SLOT: then pid decides.
+ * Who this worker is, in what it owns: its slot; NGX_MEDIA_SLOTS and more
+ * where it has none; NGX_MEDIA_NO_SLOT where it may own nothing, because
+ * nobody could tell that it died.
  */
-ngx_uint_t ngx_media_slot_alive(uint32_t slot, int32_t pid);
+uint32_t ngx_media_owner(void);
+/*
+ * Queues a command for an owner and wakes it, where it has a slot; else it
+ * finds it when it polls.  OK, DECLINED (full, or nobody).
+ */
+ngx_int_t ngx_media_slot_command(uint32_t owner, ngx_media_command_t *cmd);
+/* Queues for all live workers, this one included. */
+void ngx_media_slot_command_all(ngx_media_command_t *cmd);
+/* Is the owner alive?  Reaps what a dead one left behind. */
+ngx_uint_t ngx_media_slot_alive(uint32_t owner, int32_t pid);
 
 
 /* --- registry (ngx_media_source.c) -------------------------------------- */

@@ -72,7 +72,6 @@ struct ngx_media_publisher_s {
 /* who publishes what another one wants to publish */
 
 typedef struct {
-    uint64_t                  epoch;
     uint32_t                  slot;
     int32_t                   pid;
     ngx_media_command_t       close;
@@ -83,7 +82,7 @@ static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
 static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
 static void ngx_media_publish_busy(ngx_media_publisher_t *p,
-    ngx_media_source_t *src, ngx_media_publish_owner_t *owner);
+    ngx_media_publish_owner_t *owner);
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
     ngx_media_source_t *src);
 static void ngx_media_publish_memory(ngx_media_publisher_t *p);
@@ -324,7 +323,6 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
         return NGX_OK;
     }
 
-    owner.epoch = src->epoch;
     owner.slot = src->pub_slot;
     owner.pid = src->pub_pid;
     owner.close.type = NGX_MEDIA_CMD_CLOSE;
@@ -336,7 +334,7 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 
     s->reason = NGX_MEDIA_REASON_BUSY;
 
-    ngx_media_publish_busy(p, src, &owner);
+    ngx_media_publish_busy(p, &owner);
 
     return NGX_AGAIN;
 }
@@ -345,25 +343,12 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 /* somebody else publishes it: does he still live, must he make way? */
 
 static void
-ngx_media_publish_busy(ngx_media_publisher_t *p, ngx_media_source_t *src,
+ngx_media_publish_busy(ngx_media_publisher_t *p,
     ngx_media_publish_owner_t *owner)
 {
     if (!ngx_media_slot_alive(owner->slot, owner->pid)) {
 
-        /*
-         * Its worker died: what it left was taken away just now, but where
-         * it had no slot.
-         */
-
-        ngx_media_lock();
-
-        if (src->epoch == owner->epoch && src->pub_pid == owner->pid
-            && src->pub_slot == NGX_MEDIA_NO_SLOT)
-        {
-            ngx_media_source_leave(src);
-        }
-
-        ngx_media_unlock();
+        /* its worker died, what it left was taken away just now */
 
         return;
     }
@@ -393,7 +378,7 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
     client = p->session->client;
     now = ngx_media_now();
 
-    src->pub_slot = ngx_media_slot();
+    src->pub_slot = ngx_media_owner();
     src->pub_pid = ngx_pid;
     src->pub_client = ngx_media_client_index(client);
     src->pub_generation = client->generation;
@@ -497,6 +482,11 @@ ngx_media_publish_memory(ngx_media_publisher_t *p)
     }
 
     (void) ngx_media_ring_prepare(w, NGX_MEDIA_CHUNK_SIZE);
+
+    if (p->wants) {
+        p->wants = 0;
+        ngx_media_publish_ask_shrink(p);
+    }
 }
 
 
@@ -1053,8 +1043,9 @@ ngx_media_publish_flush(ngx_media_session_t *s)
 
 /*
  * Chunks of the ring.  The last ones of the zone are for those that have
- * nothing older than their newest GOP and no more than their share, a first
- * GOP above all: who has more takes no more than it gives back.
+ * nothing older than their newest GOP, a first GOP above all, and a few more
+ * for those that have less than their share: who has more takes no more than
+ * it gives back.
  */
 
 static int
@@ -1070,15 +1061,16 @@ ngx_media_publish_chunk_get(void *ctx, uint32_t *entry)
     if (p->credit) {
         p->credit--;
 
-    } else if (room <= reserve) {
+    } else if (room <= reserve * 2
+               && p->writer.used >= ngx_media_publish_share())
+    {
+        return NGX_MEDIA_DECLINED;
 
-        if (ngx_media_publish_rich(p)) {
-            return NGX_MEDIA_DECLINED;
-        }
+    } else if (room <= reserve && ngx_media_publish_rich(p)) {
+        return NGX_MEDIA_DECLINED;
 
-        if (room <= reserve / 2) {
-            p->wants = 1;
-        }
+    } else if (room <= reserve / 2) {
+        p->wants = 1;
     }
 
     return ngx_media_chunk_get(NULL, entry);
@@ -1103,8 +1095,7 @@ ngx_media_publish_rich(ngx_media_publisher_t *p)
 
     ring = p->writer.ring;
 
-    return (ring->key != NGX_MEDIA_SEQ_NONE && ring->tail < ring->key)
-           || p->writer.used >= ngx_media_publish_share();
+    return ring->key != NGX_MEDIA_SEQ_NONE && ring->tail < ring->key;
 }
 
 

@@ -84,6 +84,13 @@ ngx_media_session_init(ngx_media_session_t *s, ngx_connection_t *c,
         return NGX_ERROR;
     }
 
+    if (ngx_media_owner() == NGX_MEDIA_NO_SLOT) {
+        ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                      "more than %d workers at once, this one takes no media "
+                      "sessions", NGX_MEDIA_SLOTS + NGX_MEDIA_LIVES);
+        return NGX_ERROR;
+    }
+
     ngx_media_random_id(id, NGX_MEDIA_ID_LEN);
 
     client = ngx_media_client_alloc();
@@ -218,7 +225,7 @@ ngx_media_client_alloc(void)
 
         client->version = version;
         client->generation = generation;
-        client->slot = ngx_media_slot();
+        client->slot = ngx_media_owner();
         client->pid = ngx_pid;
         client->source = NGX_MEDIA_NONE;
         client->created = ngx_media_epoch_ms();

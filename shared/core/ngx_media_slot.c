@@ -10,6 +10,10 @@
  * dead owner first reaps it: its sources lose their publisher, its sessions
  * leave the statistics.
  *
+ * A worker for which there is no slot holds a mutex of another table, so that
+ * its death is found in the same way.  It has no wake: it looks by itself, at
+ * its sources and at commands posted to all of its kind.
+ *
  * A wake is one bit.  The sender sets what is dirty, then the pending flag; it
  * writes to the eventfd only if the flag was clear.  The receiver clears the
  * flag by exchange and only then looks at what is dirty: in the other order a
@@ -32,21 +36,35 @@
 #define NGX_MEDIA_POLL       20         /* ms: a worker without a slot */
 
 
+/* what proves that an owner lives, in its slot or its life */
+
+typedef struct {
+    pthread_mutex_t    *mutex;
+    int32_t            *pid;
+    uint32_t           *reaping;
+} ngx_media_slot_proof_t;
+
+
 static ngx_int_t ngx_media_slot_take(ngx_cycle_t *cycle);
+static ngx_int_t ngx_media_slot_take_life(ngx_cycle_t *cycle);
+static ngx_int_t ngx_media_slot_hold(uint32_t n, ngx_log_t *log);
+static void ngx_media_slot_proof(uint32_t n, ngx_media_slot_proof_t *proof);
 static ngx_int_t ngx_media_slot_listen(ngx_cycle_t *cycle);
 static void ngx_media_slot_wake_handler(ngx_event_t *ev);
 static void ngx_media_slot_drain(ngx_media_slot_t *slot);
 static void ngx_media_slot_commands(ngx_media_slot_t *slot);
+static void ngx_media_slot_posts(void);
 static void ngx_media_slot_execute(ngx_media_command_t *cmd);
 static void ngx_media_slot_reap(uint32_t n, ngx_log_t *log);
 static void ngx_media_slot_tick(ngx_event_t *ev);
 static void ngx_media_slot_poll(ngx_event_t *ev);
 static void ngx_media_slot_usage(ngx_media_slot_t *slot);
-static void ngx_media_slot_orphans(void);
 
 
 typedef struct {
     uint32_t            index;
+    uint32_t            owner;     /* index, or that of its life */
+    uint64_t            posts;     /* commands seen, without a slot */
     ngx_connection_t   *wake;
     ngx_connection_t    dummy;     /* data of timers: --with-debug reads fd */
     ngx_event_t         tick;
@@ -57,7 +75,7 @@ typedef struct {
 
 
 static ngx_media_slot_local_t  ngx_media_slot_local = {
-    NGX_MEDIA_NO_SLOT, NULL, { 0 }, { 0 }, { 0 }, 0, 0
+    NGX_MEDIA_NO_SLOT, NGX_MEDIA_NO_SLOT, 0, NULL, { 0 }, { 0 }, { 0 }, 0, 0
 };
 
 
@@ -93,6 +111,13 @@ ngx_media_slot_open(ngx_cycle_t *cycle)
                       "all %d media slots are taken by workers, this one "
                       "polls every %d ms", NGX_MEDIA_SLOTS, NGX_MEDIA_POLL);
 
+        if (ngx_media_slot_take_life(cycle) != NGX_OK) {
+            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                          "more than %d workers at once, this one takes no "
+                          "media sessions",
+                          NGX_MEDIA_SLOTS + NGX_MEDIA_LIVES);
+        }
+
         l->poll.handler = ngx_media_slot_poll;
         l->poll.data = &l->dummy;
         l->poll.log = cycle->log;
@@ -110,7 +135,6 @@ ngx_media_slot_open(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_media_slot_take(ngx_cycle_t *cycle)
 {
-    int                 rc;
     uint32_t            i;
     ngx_media_slot_t   *slot;
     ngx_media_arena_t  *a;
@@ -119,18 +143,11 @@ ngx_media_slot_take(ngx_cycle_t *cycle)
 
     for (i = 0; i < NGX_MEDIA_SLOTS; i++) {
 
-        slot = &a->slots[i];
-        rc = pthread_mutex_trylock(&slot->mutex);
-
-        if (rc == EOWNERDEAD) {
-            (void) pthread_mutex_consistent(&slot->mutex);
-            ngx_media_slot_reap(i, cycle->log);
-            rc = 0;
-        }
-
-        if (rc != 0) {
+        if (ngx_media_slot_hold(i, cycle->log) != NGX_OK) {
             continue;
         }
+
+        slot = &a->slots[i];
 
         ngx_media_lock();
 
@@ -149,6 +166,7 @@ ngx_media_slot_take(ngx_cycle_t *cycle)
         __atomic_store_n(&slot->pending, 0, __ATOMIC_SEQ_CST);
 
         ngx_media_slot_local.index = i;
+        ngx_media_slot_local.owner = i;
 
         return NGX_OK;
     }
@@ -158,6 +176,77 @@ ngx_media_slot_take(ngx_cycle_t *cycle)
     ngx_media_unlock();
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_media_slot_take_life(ngx_cycle_t *cycle)
+{
+    uint32_t            i;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena();
+
+    for (i = 0; i < NGX_MEDIA_LIVES; i++) {
+
+        if (ngx_media_slot_hold(NGX_MEDIA_SLOTS + i, cycle->log) != NGX_OK) {
+            continue;
+        }
+
+        ngx_media_lock();
+        a->lives[i].pid = ngx_pid;
+        ngx_media_slot_local.posts = a->posts;
+        ngx_media_unlock();
+
+        ngx_media_slot_local.owner = NGX_MEDIA_SLOTS + i;
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* NGX_OK: this process has it now, and the owner before is buried */
+
+static ngx_int_t
+ngx_media_slot_hold(uint32_t n, ngx_log_t *log)
+{
+    int                     rc;
+    ngx_media_slot_proof_t  proof;
+
+    ngx_media_slot_proof(n, &proof);
+
+    rc = pthread_mutex_trylock(proof.mutex);
+
+    if (rc == EOWNERDEAD) {
+        (void) pthread_mutex_consistent(proof.mutex);
+        ngx_media_slot_reap(n, log);
+        rc = 0;
+    }
+
+    return (rc == 0) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_media_slot_proof(uint32_t n, ngx_media_slot_proof_t *proof)
+{
+    ngx_media_life_t  *life;
+    ngx_media_slot_t  *slot;
+
+    if (n < NGX_MEDIA_SLOTS) {
+        slot = &ngx_media_arena()->slots[n];
+        proof->mutex = &slot->mutex;
+        proof->pid = &slot->pid;
+        proof->reaping = &slot->reaping;
+        return;
+    }
+
+    life = &ngx_media_arena()->lives[n - NGX_MEDIA_SLOTS];
+    proof->mutex = &life->mutex;
+    proof->pid = &life->pid;
+    proof->reaping = &life->reaping;
 }
 
 
@@ -197,22 +286,23 @@ ngx_media_slot_listen(ngx_cycle_t *cycle)
 void
 ngx_media_slot_close(ngx_cycle_t *cycle)
 {
-    uint32_t           i;
-    ngx_media_slot_t  *slot;
+    uint32_t                n;
+    ngx_media_slot_proof_t  proof;
 
-    i = ngx_media_slot_local.index;
+    n = ngx_media_slot_local.owner;
 
-    if (i == NGX_MEDIA_NO_SLOT) {
+    if (n == NGX_MEDIA_NO_SLOT) {
         return;
     }
 
     /* the same as if it had died, but at once */
 
-    slot = &ngx_media_arena()->slots[i];
-    ngx_media_slot_reap(i, NULL);
+    ngx_media_slot_proof(n, &proof);
+    ngx_media_slot_reap(n, NULL);
     ngx_media_slot_local.index = NGX_MEDIA_NO_SLOT;
+    ngx_media_slot_local.owner = NGX_MEDIA_NO_SLOT;
 
-    (void) pthread_mutex_unlock(&slot->mutex);
+    (void) pthread_mutex_unlock(proof.mutex);
 }
 
 
@@ -220,6 +310,13 @@ uint32_t
 ngx_media_slot(void)
 {
     return ngx_media_slot_local.index;
+}
+
+
+uint32_t
+ngx_media_owner(void)
+{
+    return ngx_media_slot_local.owner;
 }
 
 
@@ -284,11 +381,24 @@ ngx_media_slot_command(uint32_t n, ngx_media_command_t *cmd)
     ngx_media_arena_t  *a;
     static uint64_t     one = 1;
 
-    if (n >= NGX_MEDIA_SLOTS) {
+    if (n == NGX_MEDIA_NO_SLOT) {
         return NGX_DECLINED;
     }
 
     a = ngx_media_arena();
+
+    if (n >= NGX_MEDIA_SLOTS) {
+
+        /* all of them see it, the one whose client it is acts */
+
+        ngx_media_lock();
+        a->post[a->posts % NGX_MEDIA_POSTS] = *cmd;
+        __atomic_store_n(&a->posts, a->posts + 1, __ATOMIC_RELEASE);
+        ngx_media_unlock();
+
+        return NGX_OK;
+    }
+
     slot = &a->slots[n];
     rc = NGX_DECLINED;
 
@@ -325,67 +435,62 @@ ngx_media_slot_command_all(ngx_media_command_t *cmd)
             (void) ngx_media_slot_command(i, cmd);
         }
     }
+
+    if (a->no_slot) {
+        (void) ngx_media_slot_command(NGX_MEDIA_SLOTS, cmd);
+    }
 }
 
 
 ngx_uint_t
 ngx_media_slot_alive(uint32_t n, int32_t pid)
 {
-    int                rc;
-    ngx_media_slot_t  *slot;
+    ngx_media_slot_proof_t  proof;
 
-    if (n == NGX_MEDIA_NO_SLOT) {
-        return pid > 0
-               && (pid == ngx_pid || kill(pid, 0) == 0
-                   || ngx_errno == NGX_EPERM);
+    if (n >= NGX_MEDIA_SLOTS + NGX_MEDIA_LIVES) {
+        return 0;
     }
 
-    if (n == ngx_media_slot_local.index) {
+    if (n == ngx_media_slot_local.owner) {
         return 1;
     }
 
-    slot = &ngx_media_arena()->slots[n];
-    rc = pthread_mutex_trylock(&slot->mutex);
+    ngx_media_slot_proof(n, &proof);
 
-    if (rc == EBUSY) {
+    if (ngx_media_slot_hold(n, ngx_cycle->log) != NGX_OK) {
 
         /* its owner lives, or another worker buries it just now */
 
-        return slot->pid == pid
-               && !__atomic_load_n(&slot->reaping, __ATOMIC_ACQUIRE);
+        return *proof.pid == pid
+               && !__atomic_load_n(proof.reaping, __ATOMIC_ACQUIRE);
     }
 
-    if (rc == EOWNERDEAD) {
-        (void) pthread_mutex_consistent(&slot->mutex);
-        ngx_media_slot_reap(n, ngx_cycle->log);
-        rc = 0;
-    }
-
-    if (rc == 0) {
-        (void) pthread_mutex_unlock(&slot->mutex);
-    }
+    (void) pthread_mutex_unlock(proof.mutex);
 
     return 0;
 }
 
 
-/* Holds the slot's mutex: its owner is dead (log) or leaves (no log). */
+/* Holds the owner's mutex: it is dead (log) or leaves (no log). */
 
 static void
 ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
 {
-    uint32_t             i, sources, clients;
-    ngx_media_slot_t    *slot;
-    ngx_media_arena_t   *a;
-    ngx_media_client_t  *client;
-    ngx_media_source_t  *src;
+    int32_t                  pid;
+    uint32_t                 i, sources, clients;
+    ngx_media_slot_t        *slot;
+    ngx_media_arena_t       *a;
+    ngx_media_client_t      *client;
+    ngx_media_source_t      *src;
+    ngx_media_slot_proof_t   proof;
 
     a = ngx_media_arena();
-    slot = &a->slots[n];
     sources = 0;
     clients = 0;
 
-    __atomic_store_n(&slot->reaping, 1, __ATOMIC_RELEASE);
+    ngx_media_slot_proof(n, &proof);
+
+    __atomic_store_n(proof.reaping, 1, __ATOMIC_RELEASE);
 
     for (i = 0; i < a->fresh_source; i++) {
         src = ngx_media_source_at(i);
@@ -394,9 +499,11 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
             continue;
         }
 
-        (void) __atomic_fetch_and(&src->slots[n / 64],
-                                  ~((uint64_t) 1 << (n % 64)),
-                                  __ATOMIC_SEQ_CST);
+        if (n < NGX_MEDIA_SLOTS) {
+            (void) __atomic_fetch_and(&src->slots[n / 64],
+                                      ~((uint64_t) 1 << (n % 64)),
+                                      __ATOMIC_SEQ_CST);
+        }
 
         if (!(src->epoch & 1) || src->pub_slot != n) {
             continue;
@@ -425,21 +532,26 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
         }
     }
 
-    i = slot->pid;
-    slot->pid = 0;
-    slot->exiting = 0;
-    slot->cmd_tail = slot->cmd_head;
-    slot->cpu_percent = 0;
-    slot->rss_kb = 0;
-    slot->sessions = 0;
-    slot->reaping = 0;
+    if (n < NGX_MEDIA_SLOTS) {
+        slot = &a->slots[n];
+
+        slot->exiting = 0;
+        slot->cmd_tail = slot->cmd_head;
+        slot->cpu_percent = 0;
+        slot->rss_kb = 0;
+        slot->sessions = 0;
+    }
+
+    pid = *proof.pid;
+    *proof.pid = 0;
+    *proof.reaping = 0;
 
     ngx_media_unlock();
 
-    if (log && i) {
+    if (log && pid) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "worker %uD died, its %uD published sources and %uD "
-                      "sessions are gone", i, sources, clients);
+                      "worker %D died, its %uD published sources and %uD "
+                      "sessions are gone", pid, sources, clients);
     }
 }
 
@@ -518,6 +630,43 @@ ngx_media_slot_commands(ngx_media_slot_t *slot)
 }
 
 
+/* who has no slot: what was posted since it looked the last time */
+
+static void
+ngx_media_slot_posts(void)
+{
+    uint64_t                 posts;
+    ngx_media_arena_t       *a;
+    ngx_media_command_t      cmd;
+    ngx_media_slot_local_t  *l;
+
+    a = ngx_media_arena();
+    l = &ngx_media_slot_local;
+
+    posts = __atomic_load_n(&a->posts, __ATOMIC_ACQUIRE);
+
+    if (posts - l->posts > NGX_MEDIA_POSTS) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%uL media commands came too fast for a worker without "
+                      "a slot, they are lost",
+                      posts - l->posts - NGX_MEDIA_POSTS);
+
+        l->posts = posts - NGX_MEDIA_POSTS;
+    }
+
+    while (l->posts != posts) {
+
+        ngx_media_lock();
+        cmd = a->post[l->posts % NGX_MEDIA_POSTS];
+        ngx_media_unlock();
+
+        l->posts++;
+
+        ngx_media_slot_execute(&cmd);
+    }
+}
+
+
 static void
 ngx_media_slot_execute(ngx_media_command_t *cmd)
 {
@@ -567,8 +716,10 @@ ngx_media_slot_tick(ngx_event_t *ev)
         }
     }
 
-    if (a->no_slot) {
-        ngx_media_slot_orphans();
+    for (i = 0; a->no_slot && i < NGX_MEDIA_LIVES; i++) {
+        if (a->lives[i].pid) {
+            (void) ngx_media_slot_alive(NGX_MEDIA_SLOTS + i, a->lives[i].pid);
+        }
     }
 
     ngx_media_sessions_tick(l->ticks);
@@ -602,60 +753,11 @@ ngx_media_slot_poll(ngx_event_t *ev)
 {
     ngx_media_feeds_poll();
 
+    if (ngx_media_slot_local.owner != NGX_MEDIA_NO_SLOT) {
+        ngx_media_slot_posts();
+    }
+
     ngx_add_timer(ev, NGX_MEDIA_POLL);
-}
-
-
-/* sessions and sources of workers that had no slot and are gone */
-
-static void
-ngx_media_slot_orphans(void)
-{
-    uint32_t             i;
-    ngx_media_arena_t   *a;
-    ngx_media_client_t  *client;
-    ngx_media_source_t  *src;
-
-    a = ngx_media_arena();
-
-    for (i = 0; i < a->fresh_source; i++) {
-        src = ngx_media_source_at(i);
-
-        if (!src->used || !(src->epoch & 1)
-            || src->pub_slot != NGX_MEDIA_NO_SLOT
-            || ngx_media_slot_alive(NGX_MEDIA_NO_SLOT, src->pub_pid))
-        {
-            continue;
-        }
-
-        ngx_media_lock();
-
-        if ((src->epoch & 1) && src->pub_slot == NGX_MEDIA_NO_SLOT) {
-            ngx_media_source_leave(src);
-        }
-
-        ngx_media_unlock();
-
-        ngx_media_slot_notify(src);
-    }
-
-    for (i = 0; i < a->fresh_client; i++) {
-        client = ngx_media_client_at(i);
-
-        if (!client->used || client->slot != NGX_MEDIA_NO_SLOT
-            || ngx_media_slot_alive(NGX_MEDIA_NO_SLOT, client->pid))
-        {
-            continue;
-        }
-
-        ngx_media_lock();
-
-        if (client->used && client->slot == NGX_MEDIA_NO_SLOT) {
-            ngx_media_client_free(client);
-        }
-
-        ngx_media_unlock();
-    }
 }
 
 
