@@ -171,6 +171,54 @@ bye($p, $v, $w);
 
 ###############################################################################
 
+# metadata with an index of keyframes: up to 32 KB is kept for later players,
+# and it makes way for configurations
+
+$p = publisher('live', 'meta');
+$p->data(0, 'onMetaData', { width => num(64), index => 'i' x 30000 });
+frames($p, 1, 1, 300);
+done($p);
+
+$v = player('live', 'meta');
+my $m = $v->expect(sub { $_[0]{type} == 18 && $_[0]{body} =~ /onMetaData/ });
+cmp_ok(length($m->{body} // ''), '>', 30000, 'metadata of 30 KB');
+is(numbers($v, 1), '1', 'and what it is of');
+
+$p->video(80, Test::RTMP::avc_config() . ('x' x 20000) . $_) for 1 .. 3;
+$p->video(120, Test::RTMP::avc_key(2));
+done($p);
+
+$w = player('live', 'meta');
+$m = $w->expect(sub { $_[0]{type} == 9 });
+like($m->{body} // '', qr/^\x17\x00.*x3$/s, 'the newest configuration');
+is(numbers($w, 1), '2', 'and its keyframe');
+
+bye($p, $v, $w);
+
+###############################################################################
+
+# memory that one large frame took is given back
+
+$p = publisher('live', 'large');
+frames($p, 1, 1, 300);
+done($p);
+$v = player('live', 'large');
+numbers($v, 1);
+
+my $before = memory();
+
+$p->video(80, Test::RTMP::avc_key(2, 12000000));
+is(numbers($v, 1), '2', 'a frame of 12 MB');
+$p->video(120, Test::RTMP::avc_key(3));
+is(numbers($v, 1), '3', 'the next one');
+ok(wait_until(sub { memory() < $before + 16 * 1024 }, 10),
+    'all but what is kept for later is free')
+    or diag(memory() - $before, ' KB more');
+
+bye($p, $v);
+
+###############################################################################
+
 # play_wait is longer than what is left of a publish before
 
 $p = publisher('short', 'wait');
@@ -203,6 +251,16 @@ done_testing();
 ###############################################################################
 
 sub num { return Test::RTMP::num($_[0]) }
+
+# Memory of its own that the worker has, in KB.
+
+sub memory {
+    my ($pid) = $t->workers();
+
+    open my $fh, '<', "/proc/$pid/status" or return 0;
+    my ($kb) = map { /^RssAnon:\s+(\d+)/ ? $1 : () } <$fh>;
+    return $kb || 0;
+}
 
 sub client {
     my ($app) = @_;

@@ -51,7 +51,7 @@
 #define NGX_MEDIA_COMMANDS        64
 #define NGX_MEDIA_POSTS           1024
 #define NGX_MEDIA_HEADS           48
-#define NGX_MEDIA_CONFIG_MAX      16384
+#define NGX_MEDIA_CONFIG_MAX      32768   /* half of their chunk */
 #define NGX_MEDIA_TEXT_LEN        2048
 #define NGX_MEDIA_ID_LEN          8
 
@@ -513,6 +513,8 @@ void ngx_media_feeds_init(ngx_cycle_t *cycle);
 /* memory of the worker that is no session's, when it ends */
 void ngx_media_feeds_exit(void);
 void ngx_media_wire_exit(void);
+/* every second: lets go of memory that a large frame took */
+void ngx_media_wire_tick(void);
 void ngx_media_segments_exit(void);
 void ngx_media_heads_exit(void);
 /* every second: statistics */

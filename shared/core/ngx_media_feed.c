@@ -641,6 +641,8 @@ ngx_media_feeds_tick(void)
     ngx_media_feed_t  *feed;
     ngx_media_wire_t  *w;
 
+    ngx_media_wire_tick();
+
     for (i = 0; i < ngx_media_pump.nfeeds; i++) {
         feed = ngx_media_pump.feeds[i];
 

@@ -16,9 +16,16 @@
 #include "ngx_media_core.h"
 
 
+/* what is given up for a new one */
+
+#define NGX_MEDIA_HEADS_OLD       0     /* what no frame needs any more */
+#define NGX_MEDIA_HEADS_REPLACED  1     /* what a newer one replaces */
+#define NGX_MEDIA_HEADS_META      2     /* metadata too */
+
+
 static ngx_media_head_t *ngx_media_heads_latest(ngx_media_head_table_t *h,
     ngx_media_frame_t *f);
-static void ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t all);
+static void ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t how);
 static ngx_int_t ngx_media_heads_copy(ngx_media_source_t *src,
     ngx_media_head_table_t *copy);
 static void ngx_media_heads_select(ngx_media_source_t *src,
@@ -33,6 +40,7 @@ ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
     uint64_t seq)
 {
     u_char                  *base;
+    ngx_uint_t               how, most;
     ngx_media_head_t        *head;
     ngx_media_head_table_t  *h;
 
@@ -61,16 +69,20 @@ ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
     __atomic_store_n(&h->version, h->version + 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
-    if (h->n == NGX_MEDIA_HEADS
-        || h->used + f->size > NGX_MEDIA_CHUNK_SIZE)
-    {
-        ngx_media_heads_prune(src, 0);
-    }
+    /* without its configuration a track cannot be shown */
 
-    if (h->n == NGX_MEDIA_HEADS
-        || h->used + f->size > NGX_MEDIA_CHUNK_SIZE)
-    {
-        ngx_media_heads_prune(src, 1);
+    most = (f->flags & NGX_MEDIA_FRAME_CONFIG) ? NGX_MEDIA_HEADS_META
+                                               : NGX_MEDIA_HEADS_REPLACED;
+
+    for (how = NGX_MEDIA_HEADS_OLD; how <= most; how++) {
+
+        if (h->n < NGX_MEDIA_HEADS
+            && h->used + f->size <= NGX_MEDIA_CHUNK_SIZE)
+        {
+            break;
+        }
+
+        ngx_media_heads_prune(src, how);
     }
 
     head = NULL;
@@ -121,10 +133,8 @@ ngx_media_heads_latest(ngx_media_head_table_t *h, ngx_media_frame_t *f)
 }
 
 
-/* drops what a newer one replaces for every frame that can still be read */
-
 static void
-ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t all)
+ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t how)
 {
     u_char                  *base;
     uint32_t                 i, k, n, used;
@@ -140,7 +150,8 @@ ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t all)
     for (i = 0; i < h->n; i++) {
 
         head = &h->head[i];
-        keep = 1;
+        keep = (how < NGX_MEDIA_HEADS_META
+                || !(head->flags & NGX_MEDIA_FRAME_META));
 
         for (k = i + 1; k < h->n; k++) {
             next = &h->head[k];
@@ -148,7 +159,7 @@ ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t all)
             if (next->track == head->track
                 && ((next->flags ^ head->flags)
                     & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)) == 0
-                && (all || next->seq <= src->ring.tail))
+                && (how || next->seq <= src->ring.tail))
             {
                 keep = 0;
                 break;

@@ -67,6 +67,7 @@ static uint64_t ngx_media_wire_find(ngx_media_wire_t *w, uint64_t offset);
 
 static u_char  *ngx_media_wire_scratch;
 static size_t   ngx_media_wire_scratch_size;
+static size_t   ngx_media_wire_scratch_used;     /* since the last tick */
 
 
 ngx_media_wire_t *
@@ -403,6 +404,10 @@ ngx_media_wire_read(ngx_media_wire_t *w, ngx_media_frame_t *f)
     }
 
     if (rc == NGX_MEDIA_OK) {
+
+        if (desc.size > ngx_media_wire_scratch_used) {
+            ngx_media_wire_scratch_used = desc.size;
+        }
 
         if (desc.size > ngx_media_wire_scratch_size) {
 
@@ -1266,6 +1271,19 @@ ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
     ngx_media_consumer_enter(c, seg, offset);
 
     c->configs = w->configs;
+}
+
+
+void
+ngx_media_wire_tick(void)
+{
+    if (ngx_media_wire_scratch_size > NGX_MEDIA_SCRATCH_KEPT
+        && ngx_media_wire_scratch_used < ngx_media_wire_scratch_size / 2)
+    {
+        ngx_media_wire_exit();
+    }
+
+    ngx_media_wire_scratch_used = 0;
 }
 
 

@@ -20,6 +20,7 @@
 #define NGX_MEDIA_SEGMENTS_KEPT  64      /* free ones, per worker */
 
 #define NGX_MEDIA_BLOB_SIZE      4096
+#define NGX_MEDIA_SCRATCH_KEPT   1048576 /* of a worker, for one frame */
 #define NGX_MEDIA_PULL_MAX       16384   /* frames in one go */
 #define NGX_MEDIA_JUMPS_MAX      2       /* and no byte taken in between */
 #define NGX_MEDIA_OUT_MAX        262144  /* bytes of the protocol's own */
