@@ -137,6 +137,10 @@ for my $name (qw/ av b mp3 video /) {
     check_ts(http_content(get11("/live/$name.ts", limit => 90000)), $name);
 }
 
+is(join(' ', pmt_versions(http_content(get11("/live/$_.ts",
+    limit => 90000)))), '0', "$_: all tracks from the beginning")
+    for qw/ av mp3 /;
+
 check_ts(http_content(get11('/live/audio.ts', limit => 40000)), 'audio');
 check_ts(http_content(http_get('/live/av.ts', limit => 60000)), 'HTTP/1.0');
 check_ts(http_content(get11('/live/av.ts', limit => 60000, port => 8083)),

@@ -352,8 +352,9 @@ typedef struct {
     /*
      * Zeroed state per wire.  A muxer with state is given the codec
      * configurations that hold by frame(), before the first frame that needs
-     * them; for one player that jumped, also again, with the number of a
-     * frame that was written before.
+     * them, and an empty one for each track of a codec that has none; for one
+     * player that jumped, also again, with the number of a frame that was
+     * written before.
      */
     size_t                  ctx_size;
 

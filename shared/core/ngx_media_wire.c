@@ -41,6 +41,8 @@ static ngx_int_t ngx_media_wire_read(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static ngx_int_t ngx_media_wire_admit(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
+static void ngx_media_wire_bare(ngx_media_wire_t *w,
+    ngx_media_heads_t *heads, ngx_media_frame_t *before);
 static ngx_int_t ngx_media_wire_configs(ngx_media_wire_t *w,
     ngx_media_heads_t *heads, int64_t dts);
 static ngx_int_t ngx_media_wire_append(ngx_media_wire_t *w,
@@ -511,6 +513,7 @@ ngx_media_wire_admit(ngx_media_wire_t *w, ngx_media_frame_t *f)
             w->need_heads = 0;
 
             (void) ngx_media_wire_configs(w, &heads, f->dts);
+            ngx_media_wire_bare(w, &heads, f);
         }
 
         w->need_key = 0;
@@ -534,6 +537,49 @@ ngx_media_wire_admit(ngx_media_wire_t *w, ngx_media_frame_t *f)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Tracks whose codec has no configuration (MP3, AC-3) are told by an empty
+ * one: a muxer that lists all tracks wants to know them before their frames.
+ */
+
+static void
+ngx_media_wire_bare(ngx_media_wire_t *w, ngx_media_heads_t *heads,
+    ngx_media_frame_t *before)
+{
+    uint32_t           bare;
+    ngx_uint_t         i;
+    ngx_media_frame_t  f;
+
+    bare = heads->tracks & w->params.tracks;
+
+    for (i = 0; i < heads->nframes; i++) {
+        if (heads->frames[i].flags & NGX_MEDIA_FRAME_CONFIG) {
+            bare &= ~(1u << heads->frames[i].track);
+        }
+    }
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        if (!(bare & (1u << i))
+            || heads->info[i].codec == NGX_MEDIA_CODEC_NONE)
+        {
+            continue;
+        }
+
+        ngx_memzero(&f, sizeof(ngx_media_frame_t));
+
+        f.seq = before->seq;
+        f.dts = before->dts;
+        f.flags = NGX_MEDIA_FRAME_CONFIG;
+        f.track = (uint8_t) i;
+        f.codec = heads->info[i].codec;
+        f.data = (u_char *) "";
+
+        (void) ngx_media_wire_append(w, &f);
+    }
 }
 
 
