@@ -15,8 +15,9 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ server seconds publish_clip live analyse check_played
-    run_for as_user found /;
+    run_for as_user found script /;
 
+use File::Copy qw/ copy /;
 use File::Path qw/ make_path /;
 use List::Util qw/ max min /;
 use POSIX qw/ WNOHANG /;
@@ -185,8 +186,11 @@ sub analyse {
             push @pts, $1;
             push @flash, $1 if $2 > 220;
 
-        } elsif ($line =~ /silence_end: (-?[\d.]+)/) {
-            push @beep, $1;
+        } elsif ($line =~ /silence_end: (-?[\d.]+) \| silence_duration: ([\d.]+)/)
+        {
+            # the end of everything ends a shorter one
+
+            push @beep, $1 if $2 > 0.85;
 
         } elsif ($line =~ /error|corrupt|missing|invalid|conceal|non.?monoton
                            |discontinu|overread/ix)
@@ -252,6 +256,35 @@ sub check_played {
         max(@apart, 0));
 
     return $got;
+}
+
+
+# A player of the lock file, by its name, installed where the build is.
+
+sub script {
+    my ($name) = @_;
+
+    my $objs = $ENV{TEST_NGINX_OBJS} || "$Test::Nginx::ROOT/objs";
+    my $dir = "$objs/client";
+    my $from = "$Test::Nginx::ROOT/t/client";
+    my @files = map { "$dir/node_modules/$name/dist/$_" }
+        $name =~ s/\.js$/.min.js/r, $name;
+    my ($file) = grep { -f } @files;
+
+    return $file if $file;
+
+    found('npm');
+    make_path($dir);
+
+    copy("$from/$_", "$dir/$_") or return undef
+        for qw/ package.json package-lock.json .npmrc /;
+
+    system("cd '$dir' && timeout 120 npm ci --ignore-scripts"
+        . ' >npm.log 2>&1 </dev/null');
+
+    ($file) = grep { -f } @files;
+
+    return $file;
 }
 
 

@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 found('chromium');
 
-my $js = player();
+my $js = script('mpegts.js');
 
 plan(skip_all => 'no mpegts.js') unless defined $js;
 
@@ -166,25 +166,4 @@ sub play_page {
     note(join ', ', map { "$_ $report{$_}" } sort keys %report);
 
     $t->stop_daemon($pid);
-}
-
-# mpegts.js of the lock file, installed where the build is.
-
-sub player {
-    my $objs = $ENV{TEST_NGINX_OBJS} || "$Test::Nginx::ROOT/objs";
-    my $dir = "$objs/client";
-    my $file = "$dir/node_modules/mpegts.js/dist/mpegts.js";
-
-    return $file if -f $file;
-
-    found('npm');
-    make_path($dir);
-
-    copy($_, "$dir/$_") or return undef
-        for qw/ package.json package-lock.json .npmrc /;
-
-    system("cd '$dir' && timeout 120 npm ci --ignore-scripts"
-        . ' >npm.log 2>&1 </dev/null');
-
-    return -f $file ? $file : undef;
 }
