@@ -57,6 +57,10 @@ typedef struct {
     uint64_t        part;          /* its first part in the store */
     int64_t         dts;           /* us, source timeline, of its first frame */
     int64_t         pdt;           /* us since the epoch, of the same */
+    int64_t         time;          /* us, where its first sample stands in the
+                                    * media (tfdt): ngx_media_mp4_us() of it */
+    int64_t         origin;        /* the same of the first segment since the
+                                    * discontinuity (or ever) */
     uint64_t        bytes;         /* of what there is of it */
     uint32_t        duration;      /* us, of what there is of it */
     uint32_t        nparts;
@@ -95,6 +99,8 @@ typedef struct {
     uint32_t        ntracks;
     ngx_media_hls_track_t    track[NGX_MEDIA_MAX_TRACKS];
 
+    int64_t         begin;         /* us since the epoch: pdt of the first
+                                    * segment that there ever was; DASH */
     uint64_t        version;       /* grows with every change */
     uint32_t        nsegments;     /* oldest first; those of the window and
                                     * up to 2 target durations before it
