@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * Fuzz target: playlists of views that are made of the input, as damaged as
- * they may be.  A playlist takes as many bytes as was said before, never more
- * than there are, and each of its lines is a tag or a URI, without a quote
- * that is not closed.
+ * Fuzz target: playlists and MPDs of views that are made of the input, as
+ * damaged as they may be.  They take as many bytes as was said before, never
+ * more than there are.  Each line of a playlist is a tag or a URI, without a
+ * quote that is not closed.
  */
 
 
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ngx_media_m3u8.h"
+#include "ngx_media_mpd.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -77,6 +78,8 @@ fuzz_segments(void)
 
         s->msn = (uint64_t) number() << 32 | i;
         s->pdt = (int64_t) ((uint64_t) number() << 44);
+        s->time = (int64_t) ((uint64_t) number() << 12) * 5;
+        s->origin = s->time - (int64_t) number();
         s->duration = number() * 10000;
         s->nparts = number();
         s->flags = byte();
@@ -109,6 +112,7 @@ fuzz_view(void)
     view.independent = i >> 2 & 1;
     view.part_target = number() * 1000;
     view.target = number();
+    view.begin = (int64_t) ((uint64_t) number() << 44);
     view.bandwidth = number();
     view.average = number();
     view.tag[0] = i & 8 ? 'a' : '\0';
@@ -126,6 +130,7 @@ fuzz_view(void)
         t->info.fps_den = number();
         t->info.color_transfer = (uint8_t) byte();
         t->fps_milli = number();
+        t->timescale = number() * 1000;
         t->codecs[0] = byte() & 1 ? 'x' : '\0';
     }
 
@@ -242,6 +247,73 @@ fuzz_master(void)
 }
 
 
+/* elements are closed, and quotes are only where values are */
+
+static void
+fuzz_xml(const u_char *p, size_t n)
+{
+    unsigned       quotes;
+    const u_char  *end;
+
+    end = p + n;
+    quotes = 0;
+
+    if (n < 7 || memcmp(end - 7, "</MPD>\n", 7) != 0) {
+        abort();
+    }
+
+    for ( /* void */ ; p < end; p++) {
+        quotes += *p == '"';
+
+        if ((*p == '<' || *p == '>') && quotes % 2) {
+            abort();
+        }
+
+        if (*p < 0x20 && *p != '\n') {
+            abort();
+        }
+    }
+
+    if (quotes % 2) {
+        abort();
+    }
+}
+
+
+static void
+fuzz_mpd(uint32_t what)
+{
+    size_t                       n;
+    u_char                      *buf;
+    ngx_media_mpd_params_t       params;
+    const ngx_media_hls_view_t  *views[2] = { &view, &view };
+
+    memset(&params, 0, sizeof(params));
+
+    params.low_latency = what & 1;
+    params.now = (int64_t) ((uint64_t) number() << 44);
+    params.stream_len = span(&params.stream);
+    params.args_len = span(&params.args);
+    params.prefix_len = span(&params.prefix);
+
+    n = ngx_media_mpd(views, 2, &params, NULL, 0);
+
+    if (n == 0) {
+        return;
+    }
+
+    buf = malloc(n);
+
+    if (ngx_media_mpd(views, 2, &params, buf, n) != n) {
+        abort();
+    }
+
+    fuzz_xml(buf, n);
+
+    free(buf);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -255,6 +327,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_view();
     fuzz_media(what);
     fuzz_master();
+    fuzz_mpd(what);
 
     return 0;
 }
