@@ -111,9 +111,10 @@ typedef struct {
     int64_t                  low;           /* audio: least and largest */
     int64_t                  high;          /* deviation of late, ticks */
     uint32_t                 timescale;
-    uint32_t                 frame;         /* ticks of an audio frame or of
-                                             * the last video frame */
-    uint32_t                 before;        /* of the video frame before */
+    uint32_t                 frame;         /* ticks of an audio frame, 0:
+                                             * not known */
+    uint32_t                 step;          /* video: ticks of the last frame */
+    uint32_t                 before;        /* and of the one before */
     uint32_t                 count;         /* frames low and high are of */
     uint32_t                 gaps;          /* how often it was not next */
     uint8_t                  codec;

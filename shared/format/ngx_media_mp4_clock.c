@@ -54,21 +54,17 @@ ngx_media_mp4_clock_init(ngx_media_mp4_clock_t *c,
     c->timescale = t->timescale;
     c->frame = t->frame;
 
-    if (!ngx_media_codec_is_video(t->codec)) {
-        return;
-    }
-
-    c->frame = c->timescale / NGX_MEDIA_MP4_FPS;
+    c->step = c->timescale / NGX_MEDIA_MP4_FPS;
 
     if (info->fps_num && info->fps_den
         && info->fps_num / info->fps_den < 1000
         && info->fps_den / info->fps_num < 1)
     {
-        c->frame = (uint32_t) ((uint64_t) c->timescale * info->fps_den
-                               / info->fps_num);
+        c->step = (uint32_t) ((uint64_t) c->timescale * info->fps_den
+                              / info->fps_num);
     }
 
-    c->before = c->frame;
+    c->before = c->step;
 }
 
 
@@ -163,10 +159,10 @@ ngx_media_mp4_clock_video(ngx_media_mp4_clock_t *c, uint64_t dts, int64_t pts,
             dts = c->last + 1;
         }
 
-        c->before = c->frame;
+        c->before = c->step;
 
         if (true_dts > c->exact) {
-            c->frame = (uint32_t) (true_dts - c->exact);
+            c->step = (uint32_t) (true_dts - c->exact);
         }
     }
 
@@ -184,11 +180,13 @@ static int
 ngx_media_mp4_clock_audio(ngx_media_mp4_clock_t *c, uint64_t dts, uint32_t n,
     ngx_media_mp4_sample_t *s)
 {
-    int      rc;
-    int64_t  d;
+    int       rc;
+    int64_t   d;
+    uint64_t  least;
 
     if (!c->counted) {
-        c->next = c->started && dts <= c->last ? c->last + 1 : dts;
+        least = c->promised ? c->next : c->started ? c->last + 1 : 0;
+        c->next = dts < least ? least : dts;
         c->counted = 1;
     }
 
@@ -212,6 +210,7 @@ ngx_media_mp4_clock_audio(ngx_media_mp4_clock_t *c, uint64_t dts, uint32_t n,
 
     c->last = c->next;
     c->next += n;
+    c->frame = n;
 
     return rc;
 }
@@ -269,7 +268,7 @@ ngx_media_mp4_clock_end(ngx_media_mp4_clock_t *c)
      */
 
     if (!c->counted && !c->promised) {
-        n = c->frame < c->before ? c->frame : c->before;
+        n = c->step < c->before ? c->step : c->before;
 
         if (n > c->timescale) {
             n = c->timescale;
@@ -284,7 +283,10 @@ ngx_media_mp4_clock_end(ngx_media_mp4_clock_t *c)
 }
 
 
-/* Samples that an audio frame decodes to, 0 where that is not known. */
+/*
+ * Samples that an audio frame decodes to; those of the last one where it does
+ * not tell, 0 where that is not known either.
+ */
 
 static uint32_t
 ngx_media_mp4_samples(const ngx_media_mp4_clock_t *c,

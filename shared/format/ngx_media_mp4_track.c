@@ -553,7 +553,7 @@ ngx_media_mp4_dec3(ngx_media_mp4_track_t *t, const u_char *frame,
 
     v = frame[4] >> 6;
     v = v << 5 | ac3.bsid;
-    v = v << 8 | (uint32_t) ac3.acmod << 1 | ac3.lfe;
+    v = v << 9 | (uint32_t) ac3.acmod << 1 | ac3.lfe;
     v = v << 7 | ndep;
 
     if (ndep) {

@@ -9,7 +9,9 @@
 #           takes the fences of the ring without a warning)
 #     fuzz  fuzz targets
 #
-# make -f t/tools/unit.mk units|fuzzers OBJS=DIR
+# Tools of the tests that are written in C are built as unit tests are.
+#
+# make -f t/tools/unit.mk units|fuzzers|tools OBJS=DIR
 
 OBJS ?= objs
 UNIT_CC ?= gcc
@@ -20,6 +22,7 @@ SRCS := $(sort $(wildcard $(PURE:%=shared/%/*.c)))
 TESTS := $(sort $(wildcard t/unit/*_test.c))
 RINGS := $(foreach t,$(TESTS),$(if $(findstring ring,$t),$t))
 FUZZERS := $(sort $(wildcard t/fuzz/*_fuzz.c))
+TOOLS := $(sort $(wildcard t/tools/*.c))
 
 CC_asan = $(UNIT_CC)
 CC_tsan = $(FUZZ_CC)
@@ -40,6 +43,8 @@ DIR = $(OBJS)/unit
 units: $(TESTS:t/unit/%.c=$(DIR)/asan/%) $(RINGS:t/unit/%.c=$(DIR)/tsan/%)
 
 fuzzers: $(FUZZERS:t/fuzz/%.c=$(DIR)/fuzz/%)
+
+tools: $(TOOLS:t/tools/%.c=$(DIR)/tools/%)
 
 
 define flavour
@@ -67,6 +72,14 @@ endef
 $(foreach f,asan tsan fuzz,$(eval $(call flavour,$f)))
 
 
+$(DIR)/tools/%: t/tools/%.c $(DIR)/asan/pure.a
+	@mkdir -p $(@D)
+	$(CC_asan) $(SAN_asan) $(FLAGS) -MF $@.d -o $@ $< $(DIR)/asan/pure.a \
+		$(LIBS)
+
+-include $(wildcard $(DIR)/tools/*.d)
+
+
 # A library is made anew when a source has come or gone.
 
 $(DIR)/list: FORCE
@@ -75,5 +88,5 @@ $(DIR)/list: FORCE
 
 FORCE:
 
-.PHONY: units fuzzers FORCE
+.PHONY: units fuzzers tools FORCE
 .SECONDARY:
