@@ -187,7 +187,6 @@ ngx_media_mp4_clock_audio(ngx_media_mp4_clock_t *c, uint64_t dts, uint32_t n,
     if (!c->counted) {
         least = c->promised ? c->next : c->started ? c->last + 1 : 0;
         c->next = dts < least ? least : dts;
-        c->counted = 1;
     }
 
     rc = NGX_MEDIA_OK;
@@ -211,6 +210,7 @@ ngx_media_mp4_clock_audio(ngx_media_mp4_clock_t *c, uint64_t dts, uint32_t n,
     c->last = c->next;
     c->next += n;
     c->frame = n;
+    c->counted = 1;
 
     return rc;
 }
