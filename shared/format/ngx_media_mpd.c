@@ -845,6 +845,8 @@ ngx_media_mpd(const ngx_media_hls_view_t *const *views, unsigned nviews,
                            ngx_media_mpd_open(&m, m.main)
                            ? (int64_t) m.main->part_target
                            : (int64_t) m.main->target * NGX_MEDIA_MPD_SECOND);
+    ngx_media_mpd_duration(t, "maxSegmentDuration",
+                           (int64_t) m.main->target * NGX_MEDIA_MPD_SECOND);
     ngx_media_text_lit(t, ">\n");
 
     if (ngx_media_mpd_open(&m, m.main)) {
