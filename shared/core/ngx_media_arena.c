@@ -28,6 +28,8 @@
 #define NGX_MEDIA_MEMFD         "ngx_media"
 #define NGX_MEDIA_PAGE          4096
 #define NGX_MEDIA_CLIENTS_CHUNK 16      /* clients per chunk of the zone */
+#define NGX_MEDIA_STORE_SHARE   2       /* 1/n: stores hold at most */
+#define NGX_MEDIA_STORE_ROOM    8       /* 1/n: they leave free */
 
 #define ngx_media_page_align(n)                                               \
     (((n) + NGX_MEDIA_PAGE - 1) & ~((uint64_t) NGX_MEDIA_PAGE - 1))
@@ -41,8 +43,11 @@ static ngx_int_t ngx_media_arena_wakes(ngx_cycle_t *cycle,
     ngx_media_arena_t *a);
 static ngx_int_t ngx_media_arena_mutex(pthread_mutex_t *mutex);
 static void ngx_media_arena_rebuild(void);
-static void ngx_media_arena_mark(uint32_t *marks, uint32_t *table,
+static uint32_t ngx_media_arena_mark(uint32_t *marks, uint32_t *table,
     ngx_uint_t n);
+static void ngx_media_store_mark(uint32_t *marks, ngx_media_source_t *src);
+static int ngx_media_chunk_take(ngx_media_arena_t *a, uint32_t *entry);
+static uint32_t ngx_media_chunk_give(ngx_media_arena_t *a, uint32_t *entry);
 
 
 /* one per process, mapped by the master and inherited by fork */
@@ -475,6 +480,7 @@ ngx_media_arena_rebuild(void)
 
     a = ngx_media_arena_ptr;
     next = (uint32_t *) ((u_char *) a + a->off_next);
+    a->store_chunks = 0;
 
     /* a chunk that is in use needs no next: its place is its mark */
 
@@ -490,6 +496,7 @@ ngx_media_arena_rebuild(void)
         ngx_media_arena_mark(next, src->ring.data, NGX_MEDIA_RING_DATA);
         ngx_media_arena_mark(next, src->ring.index, NGX_MEDIA_RING_INDEX);
         ngx_media_arena_mark(next, &src->heads.chunk, 1);
+        ngx_media_store_mark(next, src);
     }
 
     a->free_chunk = 0;
@@ -513,10 +520,15 @@ ngx_media_arena_rebuild(void)
 }
 
 
-static void
+/* how many of them are owned */
+
+static uint32_t
 ngx_media_arena_mark(uint32_t *marks, uint32_t *table, ngx_uint_t n)
 {
+    uint32_t    owned;
     ngx_uint_t  i;
+
+    owned = 0;
 
     for (i = 0; i < n; i++) {
 
@@ -534,22 +546,44 @@ ngx_media_arena_mark(uint32_t *marks, uint32_t *table, ngx_uint_t n)
         }
 
         marks[table[i] - 1] = NGX_MEDIA_NONE;
+        owned++;
     }
+
+    return owned;
 }
 
 
-int
-ngx_media_chunk_get(void *ctx, uint32_t *entry)
+static void
+ngx_media_store_mark(uint32_t *marks, ngx_media_source_t *src)
 {
-    int                 rc;
-    uint32_t            n, *next;
-    ngx_media_arena_t  *a;
+    uint32_t           i, n;
+    ngx_media_ring_t  *ring;
 
-    a = ngx_media_arena_ptr;
+    n = ngx_media_arena_mark(marks, src->stores, NGX_MEDIA_STORES);
+
+    for (i = 0; i < NGX_MEDIA_STORES && i < src->nstores; i++) {
+
+        ring = (ngx_media_ring_t *) ngx_media_chunk_addr(src->stores[i]);
+
+        if (ring) {
+            n += ngx_media_arena_mark(marks, ring->data, NGX_MEDIA_RING_DATA);
+            n += ngx_media_arena_mark(marks, ring->index,
+                                      NGX_MEDIA_RING_INDEX);
+        }
+    }
+
+    ngx_media_arena_ptr->store_chunks += n;
+}
+
+
+/* under the lock */
+
+static int
+ngx_media_chunk_take(ngx_media_arena_t *a, uint32_t *entry)
+{
+    uint32_t  n, *next;
+
     next = (uint32_t *) ((u_char *) a + a->off_next);
-    rc = NGX_MEDIA_OK;
-
-    ngx_media_lock();
 
     if (a->free_chunk) {
         n = a->free_chunk;
@@ -559,15 +593,47 @@ ngx_media_chunk_get(void *ctx, uint32_t *entry)
         n = ++a->fresh_chunk;
 
     } else {
-        n = 0;
-        rc = NGX_MEDIA_DECLINED;
+        return NGX_MEDIA_DECLINED;
     }
 
-    if (n) {
-        a->free_chunks--;
-        __atomic_store_n(entry, n, __ATOMIC_RELEASE);
+    a->free_chunks--;
+    __atomic_store_n(entry, n, __ATOMIC_RELEASE);
+
+    return NGX_MEDIA_OK;
+}
+
+
+/* under the lock; how many it was, 1 or none */
+
+static uint32_t
+ngx_media_chunk_give(ngx_media_arena_t *a, uint32_t *entry)
+{
+    uint32_t  n, *next;
+
+    next = (uint32_t *) ((u_char *) a + a->off_next);
+    n = *entry;
+
+    if (n == 0 || n > a->nchunks) {
+        return 0;
     }
 
+    __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+
+    next[n - 1] = a->free_chunk;
+    a->free_chunk = n;
+    a->free_chunks++;
+
+    return 1;
+}
+
+
+int
+ngx_media_chunk_get(void *ctx, uint32_t *entry)
+{
+    int  rc;
+
+    ngx_media_lock();
+    rc = ngx_media_chunk_take(ngx_media_arena_ptr, entry);
     ngx_media_unlock();
 
     return rc;
@@ -577,24 +643,78 @@ ngx_media_chunk_get(void *ctx, uint32_t *entry)
 void
 ngx_media_chunk_put(void *ctx, uint32_t *entry)
 {
-    uint32_t            n, *next;
+    ngx_media_lock();
+    (void) ngx_media_chunk_give(ngx_media_arena_ptr, entry);
+    ngx_media_unlock();
+}
+
+
+int
+ngx_media_store_get(void *ctx, uint32_t *entry)
+{
+    int                 rc;
     ngx_media_arena_t  *a;
 
     a = ngx_media_arena_ptr;
-    next = (uint32_t *) ((u_char *) a + a->off_next);
+    rc = NGX_MEDIA_DECLINED;
 
     ngx_media_lock();
 
-    n = *entry;
+    if (a->store_chunks < a->nchunks / NGX_MEDIA_STORE_SHARE
+        && a->free_chunks > a->nchunks / NGX_MEDIA_STORE_ROOM)
+    {
+        rc = ngx_media_chunk_take(a, entry);
 
-    if (n) {
-        __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
-        next[n - 1] = a->free_chunk;
-        a->free_chunk = n;
-        a->free_chunks++;
+        if (rc == NGX_MEDIA_OK) {
+            a->store_chunks++;
+        }
     }
 
     ngx_media_unlock();
+
+    return rc;
+}
+
+
+void
+ngx_media_store_put(void *ctx, uint32_t *entry)
+{
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+
+    ngx_media_lock();
+    a->store_chunks -= ngx_media_chunk_give(a, entry);
+    ngx_media_unlock();
+}
+
+
+void
+ngx_media_store_release(ngx_media_source_t *src)
+{
+    uint32_t            i, k;
+    ngx_media_ring_t   *ring;
+    ngx_media_arena_t  *a;
+
+    a = ngx_media_arena_ptr;
+
+    for (i = 0; i < NGX_MEDIA_STORES; i++) {
+
+        ring = (ngx_media_ring_t *) ngx_media_chunk_addr(src->stores[i]);
+
+        for (k = 0; ring && i < src->nstores && k < NGX_MEDIA_RING_DATA; k++) {
+            a->store_chunks -= ngx_media_chunk_give(a, &ring->data[k]);
+        }
+
+        for (k = 0; ring && i < src->nstores && k < NGX_MEDIA_RING_INDEX; k++)
+        {
+            a->store_chunks -= ngx_media_chunk_give(a, &ring->index[k]);
+        }
+
+        a->store_chunks -= ngx_media_chunk_give(a, &src->stores[i]);
+    }
+
+    src->nstores = 0;
 }
 
 

@@ -51,6 +51,7 @@
 #define NGX_MEDIA_COMMANDS        64
 #define NGX_MEDIA_POSTS           1024
 #define NGX_MEDIA_HEADS           48
+#define NGX_MEDIA_STORES          14
 #define NGX_MEDIA_CONFIG_MAX      32768   /* half of their chunk */
 #define NGX_MEDIA_TEXT_LEN        2048
 #define NGX_MEDIA_ID_LEN          8
@@ -196,6 +197,16 @@ typedef struct {
 
     uint64_t    slots[NGX_MEDIA_SLOTS / 64];    /* atomic; consumers there */
 
+    /*
+     * What services keep of it (renditions): chunks that begin with a ring of
+     * their own, of the publisher's worker like the source's.
+     */
+    uint64_t    watchers[NGX_MEDIA_SLOTS / 64]; /* atomic; told of changes */
+    int64_t     served_msec;        /* any; last request for what they keep */
+    uint32_t    store_keep;         /* pub; ms it stays after the publisher */
+    uint32_t    nstores;            /* pub; release: made ready */
+    uint32_t    stores[NGX_MEDIA_STORES];       /* lock; number + 1 */
+
     ngx_media_source_policy_t  policy;          /* pub */
 
     int64_t     last_dts;           /* pub; us, end of the timeline */
@@ -229,6 +240,8 @@ typedef struct {
 
 #define NGX_MEDIA_CMD_CLOSE       1   /* a client, b generation, c reason */
 #define NGX_MEDIA_CMD_SHRINK      2   /* give history back */
+#define NGX_MEDIA_CMD_DEMAND      3   /* a source, b generation: a service is
+                                       * asked for */
 
 
 typedef struct {
@@ -285,6 +298,7 @@ typedef struct {
 
     uint32_t          free_chunk;   /* lock; number + 1 */
     uint32_t          free_chunks;  /* lock; how many */
+    uint32_t          store_chunks; /* lock; in stores */
     uint32_t          fresh_chunk;  /* lock; never used from here on */
     uint32_t          free_source;  /* lock; index + 1 */
     uint32_t          fresh_source; /* lock; high water */
@@ -351,6 +365,7 @@ typedef struct {
 
 extern ngx_module_t  ngx_media_api_module;
 extern ngx_module_t  ngx_media_http_module;
+extern ngx_module_t  ngx_media_hls_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);
@@ -385,6 +400,14 @@ void ngx_media_unlock(void);
 /* *entry = chunk number + 1.  Takes the lock itself.  OK or DECLINED. */
 int ngx_media_chunk_get(void *ctx, uint32_t *entry);
 void ngx_media_chunk_put(void *ctx, uint32_t *entry);
+/*
+ * The same for what services keep: all of them together hold no more than
+ * half of the zone, and leave an eighth of it free.
+ */
+int ngx_media_store_get(void *ctx, uint32_t *entry);
+void ngx_media_store_put(void *ctx, uint32_t *entry);
+/* Under the lock: gives back what a source that goes has in stores. */
+void ngx_media_store_release(ngx_media_source_t *src);
 u_char *ngx_media_chunk_addr(uint32_t entry);
 ngx_media_chunks_t ngx_media_arena_chunks(void);
 uint32_t ngx_media_chunks_free(void);
@@ -411,6 +434,8 @@ void ngx_media_slot_close(ngx_cycle_t *cycle);
 uint32_t ngx_media_slot(void);
 /* Tells all workers with consumers of a source that something changed. */
 void ngx_media_slot_notify(ngx_media_source_t *src);
+/* Tells those that watch what services make of it. */
+void ngx_media_slot_notify_watchers(ngx_media_source_t *src);
 /*
  * Who this worker is, in what it owns: its slot; NGX_MEDIA_SLOTS and more
  * where it has none; NGX_MEDIA_NO_SLOT where it may own nothing, because
@@ -485,6 +510,8 @@ struct ngx_media_feed_s {
     uint64_t             epoch;         /* as last seen */
     ngx_media_source_policy_t  policy;  /* of the newest player */
     ngx_queue_t          wires;
+    ngx_queue_t          readers;
+    ngx_queue_t          reading;       /* in the readers' list */
     ngx_queue_t          dirty;         /* in the pump's list */
     ngx_queue_t          fresh;         /* in its list of newcomers */
     ngx_uint_t           consumers;
@@ -494,6 +521,7 @@ struct ngx_media_feed_s {
     ngx_event_t          timer;         /* republish_wait, idle_timeout */
     unsigned             is_dirty:1;    /* in a list of the pump */
     unsigned             is_fresh:1;
+    unsigned             is_reading:1;
     unsigned             again:1;       /* marked since the pass began */
     unsigned             end_seen:1;    /* END was told for this epoch */
 };
@@ -521,6 +549,122 @@ void ngx_media_heads_exit(void);
 void ngx_media_feeds_tick(void);
 /* looks at all feeds (a worker without a slot polls) */
 void ngx_media_feeds_poll(void);
+
+
+/* --- readers (ngx_media_reader.c): a source frame by frame --------------- */
+
+/*
+ * For what wants frames and not bytes: packagers, recordings, relays.  Reads
+ * in this worker as frames come, or history first, in slices of the event
+ * loop.  The reader is zeroed memory of the caller.
+ */
+
+typedef struct ngx_media_reader_s  ngx_media_reader_t;
+
+typedef struct {
+    /*
+     * Metadata and configurations that hold for the frame that comes next:
+     * before the first one and after a gap.  Later ones come as frames.
+     */
+    void       (*heads)(ngx_media_reader_t *r,
+                        const ngx_media_heads_t *heads);
+
+    /*
+     * A frame comes, f->data is not set: NGX_DECLINED: not wanted; NGX_OK:
+     * *buf is where it shall go, f->size bytes, or NULL: into the scratch of
+     * the worker.  May be NULL: all are wanted.
+     */
+    ngx_int_t  (*room)(ngx_media_reader_t *r, const ngx_media_frame_t *f,
+                       u_char **buf);
+
+    /* f->data is good during the call, or as long as the caller's *buf */
+    void       (*frame)(ngx_media_reader_t *r, const ngx_media_frame_t *f);
+
+    /* frames were lost, also the one that room() was called for */
+    void       (*gap)(ngx_media_reader_t *r);
+
+    /* NGX_MEDIA_EVENT_PUBLISH, _UNPUBLISH, _END; may be NULL */
+    void       (*event)(ngx_media_reader_t *r, ngx_uint_t event);
+} ngx_media_reader_ops_t;
+
+struct ngx_media_reader_s {
+    ngx_queue_t                    queue;      /* in its feed */
+    ngx_media_feed_t              *feed;       /* NULL: closed */
+    const ngx_media_reader_ops_t  *ops;
+    void                          *data;       /* the caller's */
+    uint64_t                       seq;        /* next to read */
+    int64_t                        time;       /* us, monotonic: when the frame
+                                                * in frame() came */
+    unsigned                       need_heads:1;
+    unsigned                       need_key:1; /* nothing before one */
+};
+
+#define NGX_MEDIA_READ_OLDEST     0   /* oldest start point of the publisher */
+#define NGX_MEDIA_READ_KEY        1   /* newest start point */
+#define NGX_MEDIA_READ_NEXT       2   /* the start point that comes next */
+
+/*
+ * Begins to read; ops are called from the event loop only, or from _pull().
+ * The source stays as long as it has readers.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_media_reader_open(ngx_media_reader_t *r,
+    ngx_media_source_t *src, const ngx_media_reader_ops_t *ops,
+    ngx_uint_t from);
+/* Not from inside its own ops. */
+void ngx_media_reader_close(ngx_media_reader_t *r);
+/*
+ * Reads until there is nothing more, or now passes until (us; 0: all there
+ * is).  Returns 1 where it was the time.
+ */
+ngx_uint_t ngx_media_reader_pull(ngx_media_reader_t *r, int64_t until);
+/* the feed's part */
+void ngx_media_readers_init(ngx_cycle_t *cycle);
+void ngx_media_readers_mark(ngx_media_feed_t *feed);
+void ngx_media_readers_event(ngx_media_feed_t *feed, ngx_uint_t event);
+void ngx_media_readers_exit(void);
+
+
+/* --- services (ngx_media_service.c): what stands on sources --------------- */
+
+typedef struct {
+    /* in the publisher's worker: it came, it goes (nothing more follows) */
+    void       (*publish)(ngx_media_source_t *src);
+    void       (*unpublish)(ngx_media_source_t *src);
+    /* somebody asked for what the service makes of it */
+    void       (*demand)(ngx_media_source_t *src);
+    /* each second, for each source published here */
+    void       (*tick)(ngx_media_source_t *src);
+    /* the zone is full: give back what can be given */
+    void       (*shrink)(void);
+
+    /*
+     * In workers that watch: a source changed, by its index; NGX_MEDIA_NONE:
+     * look at all.  Called from inside of anything: only note it.
+     */
+    void       (*changed)(uint32_t index);
+    /* each second, in every worker */
+    void       (*second)(void);
+    void       (*exit)(void);
+} ngx_media_service_t;
+
+#define NGX_MEDIA_SERVICES        8
+
+/* In init_process of a module of the core's .so.  All may be NULL. */
+ngx_int_t ngx_media_service_add(const ngx_media_service_t *service);
+/* This worker is told of changes; under the lock, or while it is live. */
+void ngx_media_service_watch(ngx_media_source_t *src);
+void ngx_media_service_unwatch(ngx_media_source_t *src);
+/* Asks the publisher's worker.  NGX_OK; NGX_DECLINED: it takes no commands. */
+ngx_int_t ngx_media_service_ask(ngx_media_source_t *src);
+/* the core's part */
+void ngx_media_services_publish(ngx_media_source_t *src);
+void ngx_media_services_unpublish(ngx_media_source_t *src);
+void ngx_media_services_demand(ngx_media_source_t *src);
+void ngx_media_services_tick(ngx_media_source_t *src);
+void ngx_media_services_shrink(void);
+void ngx_media_services_changed(uint32_t index);
+void ngx_media_services_second(void);
+void ngx_media_services_exit(void);
 
 
 /* --- wires (ngx_media_wire.c) ------------------------------------------- */
@@ -555,6 +699,8 @@ uint64_t ngx_media_ring_bytes(void);
 void ngx_media_publish_received(ngx_media_session_t *s, size_t bytes);
 
 void ngx_media_publishers_tick(void);
+/* a command of another worker: a service is asked for */
+void ngx_media_publishers_demand(uint32_t index, uint32_t generation);
 void ngx_media_publishers_shrink(void);
 
 

@@ -67,6 +67,7 @@ ngx_module_t  ngx_media_core_module = {
 static ngx_module_t  *ngx_media_core_modules[] = {
     &ngx_media_core_module,
     &ngx_media_policy_module,
+    &ngx_media_hls_policy_module,
     &ngx_media_api_module,
     &ngx_media_http_module,
     NULL
@@ -76,6 +77,7 @@ static ngx_module_t  *ngx_media_core_modules[] = {
 static char  *ngx_media_core_names[] = {
     "ngx_media_core_module",
     "ngx_media_policy_module",
+    "ngx_media_hls_policy_module",
     "ngx_media_api_module",
     "ngx_media_http_module",
     NULL
@@ -209,6 +211,7 @@ ngx_media_core_init_process(ngx_cycle_t *cycle)
     ngx_media_arena_enter(cycle);
     ngx_media_sessions_init();
     ngx_media_feeds_init(cycle);
+    ngx_media_readers_init(cycle);
 
     return ngx_media_slot_open(cycle);
 }
@@ -223,6 +226,8 @@ ngx_media_core_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_media_services_exit();
+
     /* what was sent since the last tick counts; what nobody plays is freed */
 
     ngx_media_feeds_tick();
@@ -233,4 +238,5 @@ ngx_media_core_exit_process(ngx_cycle_t *cycle)
     ngx_media_wire_exit();
     ngx_media_segments_exit();
     ngx_media_heads_exit();
+    ngx_media_readers_exit();
 }

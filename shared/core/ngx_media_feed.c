@@ -144,6 +144,7 @@ ngx_media_feed_get(ngx_media_source_t *src)
     feed->ended = ngx_current_msec;
 
     ngx_queue_init(&feed->wires);
+    ngx_queue_init(&feed->readers);
 
     feed->timer.handler = ngx_media_feed_timer;
     feed->timer.data = &p->dummy;
@@ -193,6 +194,10 @@ ngx_media_feed_free(ngx_media_feed_t *feed)
         ngx_queue_remove(&feed->fresh);
     }
 
+    if (feed->is_reading) {
+        ngx_queue_remove(&feed->reading);
+    }
+
     if (feed->timer.timer_set) {
         ngx_del_timer(&feed->timer);
     }
@@ -234,6 +239,10 @@ ngx_media_feed_mark(ngx_media_feed_t *feed)
 
     p = &ngx_media_pump;
     feed->again = 1;
+
+    if (!ngx_queue_empty(&feed->readers)) {
+        ngx_media_readers_mark(feed);
+    }
 
     if (feed->is_dirty) {
         return;
@@ -574,6 +583,8 @@ ngx_media_feed_event(ngx_media_feed_t *feed, ngx_uint_t event)
 
         ngx_media_wire_event(w, event);
     }
+
+    ngx_media_readers_event(feed, event);
 }
 
 
@@ -670,7 +681,9 @@ ngx_media_feeds_tick(void)
             }
         }
 
-        if (ngx_queue_empty(&feed->wires)) {
+        if (ngx_queue_empty(&feed->wires)
+            && ngx_queue_empty(&feed->readers))
+        {
             ngx_media_feed_free(feed);
         }
     }

@@ -319,7 +319,9 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
         ngx_media_publish_start(p, src);
         ngx_media_unlock();
         ngx_media_publish_memory(p);
+        ngx_media_services_publish(src);
         ngx_media_slot_notify(src);
+        ngx_media_slot_notify_watchers(src);
         return NGX_OK;
     }
 
@@ -568,6 +570,10 @@ ngx_media_unpublish(ngx_media_session_t *s)
 
     src = p->source;
 
+    /* as long as it is ours: the next one may come in another worker */
+
+    ngx_media_services_unpublish(src);
+
     ngx_media_lock();
 
     if ((src->epoch & 1)
@@ -583,6 +589,7 @@ ngx_media_unpublish(ngx_media_session_t *s)
     s->client->source = NGX_MEDIA_NONE;
 
     ngx_media_slot_notify(src);
+    ngx_media_slot_notify_watchers(src);
 
     ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                   "unpublished \"%*s/%*s\", %uL frames, %uL dropped, "
@@ -1208,6 +1215,9 @@ ngx_media_publishers_shrink(void)
     }
 
     last = msec;
+
+    ngx_media_services_shrink();
+
     share = ngx_media_publish_share();
 
     for (q = ngx_queue_head(&ngx_media_publishers);
@@ -1281,6 +1291,34 @@ ngx_media_publishers_tick(void)
 
         ngx_media_rate_tick(&src->send, bytes, msec);
         ngx_media_rate_tick(&src->recv, src->recv_bytes, msec);
+
+        ngx_media_services_tick(src);
+    }
+}
+
+
+void
+ngx_media_publishers_demand(uint32_t index, uint32_t generation)
+{
+    ngx_queue_t            *q;
+    ngx_media_publisher_t  *p;
+
+    if (ngx_media_publishers.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ngx_media_publishers);
+         q != ngx_queue_sentinel(&ngx_media_publishers);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_media_publisher_t, queue);
+
+        if (p->active && ngx_media_source_index(p->source) == index
+            && p->source->generation == generation)
+        {
+            ngx_media_services_demand(p->source);
+            return;
+        }
     }
 }
 

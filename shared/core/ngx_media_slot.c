@@ -51,6 +51,8 @@ static ngx_int_t ngx_media_slot_hold(uint32_t n, ngx_log_t *log);
 static void ngx_media_slot_proof(uint32_t n, ngx_media_slot_proof_t *proof);
 static ngx_int_t ngx_media_slot_listen(ngx_cycle_t *cycle);
 static void ngx_media_slot_wake_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_media_slot_wake(ngx_media_source_t *src,
+    uint64_t *slots);
 static void ngx_media_slot_drain(ngx_media_slot_t *slot);
 static void ngx_media_slot_commands(ngx_media_slot_t *slot);
 static void ngx_media_slot_posts(void);
@@ -323,15 +325,40 @@ ngx_media_owner(void)
 void
 ngx_media_slot_notify(ngx_media_source_t *src)
 {
+    if (ngx_media_slot_wake(src, src->slots)
+        || ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT)
+    {
+        ngx_media_feed_dirty(ngx_media_source_index(src));
+    }
+}
+
+
+void
+ngx_media_slot_notify_watchers(ngx_media_source_t *src)
+{
+    if (ngx_media_slot_wake(src, src->watchers)
+        || ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT)
+    {
+        ngx_media_services_changed(ngx_media_source_index(src));
+    }
+}
+
+
+/* wakes the workers of a mask; 1: this one is among them */
+
+static ngx_uint_t
+ngx_media_slot_wake(ngx_media_source_t *src, uint64_t *slots)
+{
     uint32_t            n, idx;
     uint64_t            mask;
-    ngx_uint_t          w;
+    ngx_uint_t          w, self;
     ngx_media_slot_t   *slot;
     ngx_media_arena_t  *a;
     static uint64_t     one = 1;
 
     a = ngx_media_arena();
     idx = ngx_media_source_index(src);
+    self = 0;
 
     /*
      * The ring's head (or the epoch) was stored before; a consumer sets its
@@ -342,7 +369,7 @@ ngx_media_slot_notify(ngx_media_source_t *src)
 
     for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
 
-        mask = __atomic_load_n(&src->slots[w], __ATOMIC_SEQ_CST);
+        mask = __atomic_load_n(&slots[w], __ATOMIC_SEQ_CST);
 
         while (mask) {
             n = (uint32_t) __builtin_ctzll(mask);
@@ -350,7 +377,7 @@ ngx_media_slot_notify(ngx_media_source_t *src)
             n += w * 64;
 
             if (n == ngx_media_slot_local.index) {
-                ngx_media_feed_dirty(idx);
+                self = 1;
                 continue;
             }
 
@@ -367,9 +394,7 @@ ngx_media_slot_notify(ngx_media_source_t *src)
         }
     }
 
-    if (ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT) {
-        ngx_media_feed_dirty(idx);
-    }
+    return self;
 }
 
 
@@ -505,6 +530,10 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
                                       __ATOMIC_SEQ_CST);
         }
 
+        (void) __atomic_fetch_and(&src->watchers[n / 64],
+                                  ~((uint64_t) 1 << (n % 64)),
+                                  __ATOMIC_SEQ_CST);
+
         if (!(src->epoch & 1) || src->pub_slot != n) {
             continue;
         }
@@ -519,6 +548,7 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
         ngx_media_unlock();
 
         ngx_media_slot_notify(src);
+        ngx_media_slot_notify_watchers(src);
     }
 
     ngx_media_lock();
@@ -596,6 +626,7 @@ ngx_media_slot_drain(ngx_media_slot_t *slot)
             idx = (uint32_t) __builtin_ctzll(bits);
             bits &= bits - 1;
             ngx_media_feed_dirty(w * 64 + idx);
+            ngx_media_services_changed(w * 64 + idx);
         }
     }
 
@@ -689,6 +720,10 @@ ngx_media_slot_execute(ngx_media_command_t *cmd)
         ngx_media_publishers_shrink();
         break;
 
+    case NGX_MEDIA_CMD_DEMAND:
+        ngx_media_publishers_demand(cmd->a, cmd->b);
+        break;
+
     default:
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "unknown media command %uD", cmd->type);
@@ -725,6 +760,7 @@ ngx_media_slot_tick(ngx_event_t *ev)
     ngx_media_sessions_tick(l->ticks);
     ngx_media_publishers_tick();
     ngx_media_feeds_tick();
+    ngx_media_services_second();
     ngx_media_source_janitor();
     ngx_media_viewers_tick();
 
@@ -752,6 +788,7 @@ static void
 ngx_media_slot_poll(ngx_event_t *ev)
 {
     ngx_media_feeds_poll();
+    ngx_media_services_changed(NGX_MEDIA_NONE);
 
     if (ngx_media_slot_local.owner != NGX_MEDIA_NO_SLOT) {
         ngx_media_slot_posts();

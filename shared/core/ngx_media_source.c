@@ -221,7 +221,9 @@ ngx_media_source_unused(ngx_media_source_t *src, int64_t msec)
     }
 
     for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
-        if (__atomic_load_n(&src->slots[w], __ATOMIC_SEQ_CST)) {
+        if (__atomic_load_n(&src->slots[w], __ATOMIC_SEQ_CST)
+            || __atomic_load_n(&src->watchers[w], __ATOMIC_SEQ_CST))
+        {
             return 0;
         }
     }
@@ -248,6 +250,12 @@ ngx_media_source_idle(ngx_media_source_t *src, int64_t msec)
 
     if (src->publishes && keep < (int64_t) src->policy.republish_wait) {
         keep = src->policy.republish_wait;
+    }
+
+    /* and viewers what was packed of it */
+
+    if (src->nstores && keep < (int64_t) src->store_keep) {
+        keep = src->store_keep;
     }
 
     return msec - src->used_msec > keep;
@@ -396,6 +404,8 @@ ngx_media_source_release(ngx_media_source_t *src)
     if (src->publishes == 0) {
         return;
     }
+
+    ngx_media_store_release(src);
 
     total = NGX_MEDIA_RING_DATA + NGX_MEDIA_RING_INDEX + 1;
 

@@ -30,6 +30,8 @@ static uint32_t ngx_media_ring_count(ngx_media_ring_writer_t *w,
     uint32_t *table, uint32_t size, uint64_t first, uint64_t last);
 static u_char *ngx_media_ring_chunk(const ngx_media_chunks_t *chunks,
     const uint32_t *entry);
+static void ngx_media_ring_fill(ngx_media_ring_writer_t *w, uint64_t pos,
+    const u_char *p, size_t size);
 static int ngx_media_ring_reserve(ngx_media_ring_writer_t *w, uint32_t size,
     int64_t dts);
 static uint32_t ngx_media_ring_full(const ngx_media_ring_t *ring);
@@ -159,11 +161,23 @@ int
 ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
     int64_t now)
 {
+    ngx_media_ring_span_t  span;
+
+    span.data = f->data;
+    span.size = f->size;
+
+    return ngx_media_ring_appendv(w, f, &span, 1, now);
+}
+
+
+int
+ngx_media_ring_appendv(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
+    const ngx_media_ring_span_t *spans, uint32_t nspans, int64_t now)
+{
     int                rc;
-    size_t             n, left;
     u_char            *chunk;
+    uint32_t           i;
     uint64_t           pos;
-    const u_char      *p;
     ngx_media_desc_t   desc;
     ngx_media_ring_t  *ring;
 
@@ -179,22 +193,11 @@ ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
 
     /* claimed bytes lie above head: nobody reads them yet */
 
-    p = f->data;
     pos = ring->head_pos;
 
-    for (left = f->size; left; left -= n) {
-        chunk = ngx_media_ring_chunk(&w->chunks,
-                                     ngx_media_ring_data_slot(ring, pos));
-        n = NGX_MEDIA_CHUNK_SIZE - (pos & (NGX_MEDIA_CHUNK_SIZE - 1));
-
-        if (n > left) {
-            n = left;
-        }
-
-        ngx_media_ring_store_bytes(chunk + (pos & (NGX_MEDIA_CHUNK_SIZE - 1)),
-                                   p, n);
-        p += n;
-        pos += n;
+    for (i = 0; i < nspans; i++) {
+        ngx_media_ring_fill(w, pos, spans[i].data, spans[i].size);
+        pos += spans[i].size;
     }
 
     memset(&desc, 0, sizeof(ngx_media_desc_t));
@@ -228,6 +231,32 @@ ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
     __atomic_store_n(&ring->head, f->seq + 1, __ATOMIC_RELEASE);
 
     return NGX_MEDIA_OK;
+}
+
+
+/* payload into chunks that were taken */
+
+static void
+ngx_media_ring_fill(ngx_media_ring_writer_t *w, uint64_t pos,
+    const u_char *p, size_t size)
+{
+    size_t   n;
+    u_char  *chunk;
+
+    for ( ; size; size -= n) {
+        chunk = ngx_media_ring_chunk(&w->chunks,
+                                     ngx_media_ring_data_slot(w->ring, pos));
+        n = NGX_MEDIA_CHUNK_SIZE - (pos & (NGX_MEDIA_CHUNK_SIZE - 1));
+
+        if (n > size) {
+            n = size;
+        }
+
+        ngx_media_ring_store_bytes(chunk + (pos & (NGX_MEDIA_CHUNK_SIZE - 1)),
+                                   p, n);
+        p += n;
+        pos += n;
+    }
 }
 
 
@@ -525,6 +554,28 @@ ngx_media_ring_shrink(ngx_media_ring_writer_t *w, int hard)
 }
 
 
+void
+ngx_media_ring_clear(ngx_media_ring_writer_t *w)
+{
+    uint64_t           head, pos;
+    ngx_media_ring_t  *ring;
+
+    ring = w->ring;
+
+    /* up to the borders of chunks, so that the last ones are given back too */
+
+    head = (ring->head + (1 << NGX_MEDIA_DESC_SHIFT) - 1)
+           & ~(((uint64_t) 1 << NGX_MEDIA_DESC_SHIFT) - 1);
+    pos = (ring->head_pos + NGX_MEDIA_CHUNK_SIZE - 1)
+          & ~((uint64_t) NGX_MEDIA_CHUNK_SIZE - 1);
+
+    (void) ngx_media_ring_free(w, head, pos);
+
+    ring->head_pos = pos;
+    __atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+}
+
+
 uint32_t
 ngx_media_ring_limit(ngx_media_ring_writer_t *w, uint32_t max)
 {
@@ -601,13 +652,22 @@ int
 ngx_media_ring_copy(const ngx_media_ring_t *ring,
     const ngx_media_chunks_t *chunks, const ngx_media_desc_t *desc, u_char *buf)
 {
+    return ngx_media_ring_copy_part(ring, chunks, desc, 0, buf, desc->size);
+}
+
+
+int
+ngx_media_ring_copy_part(const ngx_media_ring_t *ring,
+    const ngx_media_chunks_t *chunks, const ngx_media_desc_t *desc,
+    size_t off, u_char *buf, size_t size)
+{
     size_t     n, left;
     u_char    *chunk;
     uint64_t   pos;
 
-    pos = desc->pos;
+    pos = desc->pos + off;
 
-    for (left = desc->size; left; left -= n) {
+    for (left = size; left; left -= n) {
         chunk = ngx_media_ring_chunk(chunks,
                                      ngx_media_ring_data_slot(ring, pos));
 

@@ -126,6 +126,16 @@ void ngx_media_ring_attach(ngx_media_ring_writer_t *w);
 int ngx_media_ring_append(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
     int64_t now);
 
+/* The same with the payload, f->size bytes, in pieces; f->data is ignored. */
+
+typedef struct {
+    const u_char   *data;
+    size_t          size;
+} ngx_media_ring_span_t;
+
+int ngx_media_ring_appendv(ngx_media_ring_writer_t *w, ngx_media_frame_t *f,
+    const ngx_media_ring_span_t *spans, uint32_t nspans, int64_t now);
+
 /*
  * Takes the chunks that the next frame of size bytes will need, without
  * giving up history.  Returns as append().
@@ -137,6 +147,9 @@ int ngx_media_ring_prepare(ngx_media_ring_writer_t *w, uint32_t size);
  * (hard = 1, readers at the tail lose it).  Returns chunks given back.
  */
 uint32_t ngx_media_ring_shrink(ngx_media_ring_writer_t *w, int hard);
+
+/* Gives up everything: all chunks go back; numbers of frames leap ahead. */
+void ngx_media_ring_clear(ngx_media_ring_writer_t *w);
 
 /*
  * Sets the budget to max chunks (at least 4) and frees what is over it, the
@@ -158,6 +171,11 @@ int ngx_media_ring_peek(const ngx_media_ring_t *ring,
 int ngx_media_ring_copy(const ngx_media_ring_t *ring,
     const ngx_media_chunks_t *chunks, const ngx_media_desc_t *desc,
     u_char *buf);
+
+/* The same for size bytes of it from off on; off + size <= desc->size. */
+int ngx_media_ring_copy_part(const ngx_media_ring_t *ring,
+    const ngx_media_chunks_t *chunks, const ngx_media_desc_t *desc,
+    size_t off, u_char *buf, size_t size);
 
 /* Loads a counter that the other side stores. */
 static inline uint64_t

@@ -1,0 +1,365 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Policy of HTTP streaming: hls, hls_* and dash in media{}, vhost{} and
+ * application{}.  Read by the packager in the publisher's worker and by the
+ * module that serves.
+ */
+
+
+#include "ngx_media_hls_store.h"
+
+
+static char *ngx_media_hls_set_msec(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_media_hls_set_enum(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_media_hls_group(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_media_hls_create_conf(ngx_conf_t *cf);
+static char *ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_media_hls_init_process(ngx_cycle_t *cycle);
+
+
+#define NGX_MEDIA_HLS_PART_MIN       100      /* ms */
+#define NGX_MEDIA_HLS_FRAGMENT_MIN   500
+#define NGX_MEDIA_HLS_FRAGMENT_MAX   60000
+
+
+static ngx_conf_enum_t  ngx_media_hls_modes[] = {
+    { ngx_string("off"), NGX_MEDIA_HLS_OFF },
+    { ngx_string("on"), NGX_MEDIA_HLS_ON },
+    { ngx_string("demand"), NGX_MEDIA_HLS_DEMAND },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_media_hls_commands[] = {
+
+    { ngx_string("hls"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_enum,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, mode),
+      ngx_media_hls_modes },
+
+    { ngx_string("hls_fragment"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_msec,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, fragment),
+      NULL },
+
+    { ngx_string("hls_window"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_msec,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, window),
+      NULL },
+
+    { ngx_string("hls_part"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_msec,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, part),
+      NULL },
+
+    { ngx_string("hls_session"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, session),
+      NULL },
+
+    { ngx_string("hls_group"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_2MORE,
+      ngx_media_hls_group,
+      NGX_MEDIA_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dash"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, dash),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_media_module_t  ngx_media_hls_policy_module_ctx = {
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_media_hls_create_conf,             /* create policy */
+    ngx_media_hls_merge_conf               /* merge policy */
+};
+
+
+ngx_module_t  ngx_media_hls_policy_module = {
+    NGX_MODULE_V1,
+    &ngx_media_hls_policy_module_ctx,      /* module context */
+    ngx_media_hls_commands,                /* module directives */
+    NGX_MEDIA_MODULE,                      /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_media_hls_init_process,            /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* behind the core's own init_process, which has opened the worker's slot */
+
+static ngx_int_t
+ngx_media_hls_init_process(ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_media_hls_init_worker(cycle);
+}
+
+
+static char *
+ngx_media_hls_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t    ms;
+    ngx_str_t   *value;
+    ngx_msec_t  *msp;
+
+    msp = (ngx_msec_t *) ((char *) conf + cmd->offset);
+
+    if (*msp != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\", say for example "
+                           "2s or 300ms", &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    *msp = (ngx_msec_t) ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_media_hls_set_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char           *last, buf[128];
+    ngx_str_t        *value;
+    ngx_uint_t       *np;
+    ngx_conf_enum_t  *e;
+
+    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    last = buf;
+
+    for (e = cmd->post; e->name.len; e++) {
+
+        if (e->name.len == value[1].len
+            && ngx_strncmp(e->name.data, value[1].data, e->name.len) == 0)
+        {
+            *np = e->value;
+            return NGX_CONF_OK;
+        }
+
+        last = ngx_slprintf(last, buf + sizeof(buf), "%s\"%V\"",
+                            (last == buf) ? "" : " or ", &e->name);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\", say %*s", &value[1],
+                       &cmd->name, (size_t) (last - buf), buf);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* hls_group NAME STREAM...; */
+
+static char *
+ngx_media_hls_group(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_media_hls_conf_t *hcf = conf;
+
+    ngx_str_t                *value, *name;
+    ngx_uint_t                i;
+    ngx_media_url_str_t       s;
+    ngx_media_hls_group_t    *group;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        s.data = value[i].data;
+        s.len = value[i].len;
+
+        if (ngx_media_name_check(&s, NGX_MEDIA_NAME_PUBLISH)
+            != NGX_MEDIA_NAME_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid stream name \"%V\" in \"hls_group\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (hcf->groups == NGX_CONF_UNSET_PTR) {
+        hcf->groups = ngx_array_create(cf->pool, 2,
+                                       sizeof(ngx_media_hls_group_t));
+        if (hcf->groups == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    group = hcf->groups->elts;
+
+    for (i = 0; i < hcf->groups->nelts; i++) {
+        if (group[i].name.len == value[1].len
+            && ngx_memcmp(group[i].name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate hls_group \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    group = ngx_array_push(hcf->groups);
+
+    if (group == NULL
+        || ngx_array_init(&group->streams, cf->pool, cf->args->nelts - 2,
+                          sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    group->name = value[1];
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        name = ngx_array_push(&group->streams);
+
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_media_hls_create_conf(ngx_conf_t *cf)
+{
+    ngx_media_hls_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_media_hls_conf_t));
+
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->mode = NGX_CONF_UNSET_UINT;
+    conf->fragment = NGX_CONF_UNSET_MSEC;
+    conf->window = NGX_CONF_UNSET_MSEC;
+    conf->part = NGX_CONF_UNSET_MSEC;
+    conf->session = NGX_CONF_UNSET;
+    conf->dash = NGX_CONF_UNSET;
+    conf->groups = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+static char *
+ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_media_hls_conf_t *prev = parent;
+    ngx_media_hls_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_MEDIA_HLS_DEMAND);
+    ngx_conf_merge_msec_value(conf->fragment, prev->fragment, 2000);
+    ngx_conf_merge_msec_value(conf->window, prev->window,
+                              ngx_max(30000, 3 * conf->fragment));
+    ngx_conf_merge_msec_value(conf->part, prev->part, 300);
+    ngx_conf_merge_value(conf->session, prev->session, 0);
+    ngx_conf_merge_value(conf->dash, prev->dash, 0);
+    ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
+
+    if (conf->fragment < NGX_MEDIA_HLS_FRAGMENT_MIN
+        || conf->fragment > NGX_MEDIA_HLS_FRAGMENT_MAX)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_fragment of %M ms must be between 500ms and 60s",
+                      conf->fragment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->part
+        && (conf->part < NGX_MEDIA_HLS_PART_MIN
+            || conf->part > conf->fragment))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_part of %M ms must be 0, or 100ms or more and not "
+                      "longer than hls_fragment, %M ms",
+                      conf->part, conf->fragment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->window < 3 * conf->fragment) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_window of %M ms is too short, say three times "
+                      "hls_fragment or more, which is %M ms",
+                      conf->window, conf->fragment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->window / conf->fragment > NGX_MEDIA_HLS_SEGMENTS - 8) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_window of %M ms has more than %d segments of "
+                      "hls_fragment, %M ms", conf->window,
+                      NGX_MEDIA_HLS_SEGMENTS - 8, conf->fragment);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_media_hls_conf_t *
+ngx_media_hls_conf(ngx_str_t *vhost, ngx_str_t *app)
+{
+    ngx_media_vhost_t      *v;
+    ngx_media_main_conf_t  *mcf;
+
+    mcf = ngx_media_get_main_conf();
+    v = ngx_media_conf_vhost(mcf, vhost);
+
+    return ngx_media_conf_app(v ? v : &mcf->def, app)
+               [ngx_media_hls_policy_module.ctx_index];
+}

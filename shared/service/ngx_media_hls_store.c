@@ -1,0 +1,416 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * A rendition in the arena, as its one writer sees it: the table of segments,
+ * the init segments, and the ring of parts.  Called by the segmenter in the
+ * publisher's worker.
+ *
+ * Order of writing: bytes and descriptor of a part into the ring, then the
+ * table under an odd version.  Segments leave the table before the window of
+ * the ring passes them, oldest first; their numbers never come again.
+ */
+
+
+#include "ngx_media_hls_store.h"
+
+
+static ngx_int_t ngx_media_hls_store_make(ngx_media_source_t *src,
+    uint32_t index);
+static void ngx_media_hls_store_mend(ngx_media_hls_writer_t *w);
+static void ngx_media_hls_store_prune(ngx_media_hls_writer_t *w);
+
+
+ngx_int_t
+ngx_media_hls_store_open(ngx_media_hls_writer_t *w, ngx_media_source_t *src,
+    uint32_t index)
+{
+    ngx_media_arena_t  *a;
+
+    if (index >= src->nstores
+        && ngx_media_hls_store_make(src, index) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    a = ngx_media_arena();
+
+    w->source = src;
+    w->index = index;
+    w->gap = 0;
+    w->r = (ngx_media_hls_rendition_t *)
+               ngx_media_chunk_addr(src->stores[index]);
+
+    if (w->r == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&w->ring, sizeof(ngx_media_ring_writer_t));
+
+    w->ring.ring = &w->r->ring;
+    w->ring.chunks = ngx_media_arena_chunks();
+    w->ring.max = a->nchunks / 2;
+    w->ring.get = ngx_media_store_get;
+    w->ring.put = ngx_media_store_put;
+
+    ngx_media_ring_attach(&w->ring);
+    ngx_media_hls_store_mend(w);
+
+    return NGX_OK;
+}
+
+
+/* readers look at it when nstores counts it */
+
+static ngx_int_t
+ngx_media_hls_store_make(ngx_media_source_t *src, uint32_t index)
+{
+    ngx_media_hls_rendition_t  *r;
+
+    if (index != src->nstores || index >= NGX_MEDIA_HLS_RENDITIONS) {
+        return NGX_ERROR;
+    }
+
+    if (src->stores[index] == 0
+        && ngx_media_store_get(NULL, &src->stores[index]) != NGX_MEDIA_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r = (ngx_media_hls_rendition_t *)
+            ngx_media_chunk_addr(src->stores[index]);
+
+    ngx_memzero(r, sizeof(ngx_media_hls_rendition_t));
+    ngx_media_ring_init(&r->ring);
+
+    /* larger than any that was given out under this name before */
+
+    r->first = (uint64_t) (ngx_media_epoch_ms() / 1000);
+    r->next = r->first;
+
+    __atomic_store_n(&src->nstores, index + 1, __ATOMIC_RELEASE);
+
+    return NGX_OK;
+}
+
+
+/* after another writer: what it was doing when it went */
+
+static void
+ngx_media_hls_store_mend(ngx_media_hls_writer_t *w)
+{
+    uint64_t                    n;
+    ngx_media_desc_t            desc;
+    ngx_media_hls_segment_t    *seg;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    ngx_media_hls_store_lock(w);
+
+    if (r->next - r->first > NGX_MEDIA_HLS_SEGMENTS) {
+        r->first = r->next;
+    }
+
+    seg = (r->next > r->first) ? ngx_media_hls_at(r, r->next - 1) : NULL;
+
+    if (seg && !(seg->flags & NGX_MEDIA_HLS_CLOSED)) {
+
+        seg->flags |= NGX_MEDIA_HLS_CLOSED;
+        seg->bytes = 0;
+        seg->duration = 0;
+        seg->nparts = 0;
+
+        for (n = seg->part;
+             ngx_media_ring_peek(&r->ring, &w->ring.chunks, n, &desc)
+             == NGX_MEDIA_OK;
+             n++)
+        {
+            seg->bytes += desc.size;
+            seg->duration += (uint32_t) desc.cts;
+            seg->nparts++;
+        }
+
+        if (seg->nparts == 0) {
+            r->next--;
+        }
+    }
+
+    ngx_media_hls_store_unlock(w);
+    ngx_media_hls_store_prune(w);
+}
+
+
+void
+ngx_media_hls_store_lock(ngx_media_hls_writer_t *w)
+{
+    /* odd already where a writer died */
+
+    __atomic_store_n(&w->r->version, w->r->version | 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+
+void
+ngx_media_hls_store_unlock(ngx_media_hls_writer_t *w)
+{
+    __atomic_store_n(&w->r->version, w->r->version + 1, __ATOMIC_SEQ_CST);
+}
+
+
+ngx_media_hls_segment_t *
+ngx_media_hls_store_current(ngx_media_hls_writer_t *w)
+{
+    ngx_media_hls_segment_t    *seg;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    if (r == NULL || r->next == r->first) {
+        return NULL;
+    }
+
+    seg = ngx_media_hls_at(r, r->next - 1);
+
+    return (seg->flags & NGX_MEDIA_HLS_CLOSED) ? NULL : seg;
+}
+
+
+void
+ngx_media_hls_store_segment(ngx_media_hls_writer_t *w,
+    const ngx_media_hls_segment_t *from)
+{
+    uint64_t                    msn;
+    ngx_media_hls_segment_t    *seg;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    ngx_media_hls_store_close(w);
+    ngx_media_hls_store_lock(w);
+
+    if (r->next - r->first == NGX_MEDIA_HLS_SEGMENTS) {
+        r->first++;
+    }
+
+    msn = r->next;
+    seg = ngx_media_hls_at(r, msn);
+
+    *seg = *from;
+
+    if (seg->flags & NGX_MEDIA_HLS_DISCONTINUITY) {
+        r->disc++;
+    }
+
+    seg->msn = msn;
+    seg->part = r->ring.head;
+    seg->bytes = 0;
+    seg->duration = 0;
+    seg->nparts = 0;
+    seg->disc = r->disc;
+
+    r->next = msn + 1;
+
+    ngx_media_hls_store_unlock(w);
+}
+
+
+ngx_int_t
+ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
+    const ngx_media_hls_cut_t *cut, const ngx_media_ring_span_t *spans,
+    uint32_t nspans)
+{
+    uint32_t                  i;
+    ngx_media_frame_t         f;
+    ngx_media_hls_segment_t  *seg;
+
+    seg = ngx_media_hls_store_current(w);
+
+    if (seg == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&f, sizeof(ngx_media_frame_t));
+
+    for (i = 0; i < nspans; i++) {
+        f.size += (uint32_t) spans[i].size;
+    }
+
+    f.dts = cut->dts;
+    f.cts = (int32_t) cut->duration;
+
+    if (cut->flags & NGX_MEDIA_HLS_INDEPENDENT) {
+        f.flags |= NGX_MEDIA_FRAME_KEY;
+    }
+
+    if (cut->flags & NGX_MEDIA_HLS_GAP) {
+        f.flags |= NGX_MEDIA_FRAME_DISPOSABLE;
+    }
+
+    if (seg->nparts == 0) {
+        f.flags |= NGX_MEDIA_FRAME_SYNC;
+    }
+
+    if (ngx_media_ring_appendv(&w->ring, &f, spans, nspans, ngx_media_now())
+        != NGX_MEDIA_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_media_hls_store_lock(w);
+
+    seg->nparts++;
+    seg->bytes += f.size;
+    seg->duration += cut->duration;
+
+    ngx_media_hls_store_unlock(w);
+    ngx_media_hls_store_prune(w);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_media_hls_store_close(ngx_media_hls_writer_t *w)
+{
+    ngx_media_hls_segment_t  *seg;
+
+    seg = ngx_media_hls_store_current(w);
+
+    if (seg == NULL) {
+        return;
+    }
+
+    ngx_media_hls_store_lock(w);
+
+    seg->flags |= NGX_MEDIA_HLS_CLOSED;
+
+    if (seg->nparts == 0) {
+
+        /* nobody saw it: its number is used again */
+
+        w->r->next--;
+
+        if (seg->flags & NGX_MEDIA_HLS_DISCONTINUITY) {
+            w->r->disc--;
+        }
+    }
+
+    ngx_media_hls_store_unlock(w);
+}
+
+
+/* what the ring has given away, and what is older than anybody may ask for */
+
+static void
+ngx_media_hls_store_prune(ngx_media_hls_writer_t *w)
+{
+    uint64_t                    first, tail, keep, us;
+    ngx_media_hls_segment_t    *seg;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+    tail = r->ring.tail;
+
+    keep = r->window + (uint64_t) (NGX_MEDIA_HLS_KEEP + 1) * r->target
+                       * 1000000;
+    us = 0;
+
+    for (first = r->next; first > r->first; first--) {
+        seg = ngx_media_hls_at(r, first - 1);
+
+        if (seg->part < tail || (r->target && us > keep)) {
+            break;
+        }
+
+        us += seg->duration;
+    }
+
+    w->ring.history = (int64_t) keep + (int64_t) r->target * 1000000;
+
+    if (first != r->first) {
+        ngx_media_hls_store_lock(w);
+        r->first = first;
+        ngx_media_hls_store_unlock(w);
+    }
+}
+
+
+uint32_t
+ngx_media_hls_store_init(ngx_media_hls_writer_t *w, const u_char *p, size_t n)
+{
+    uint32_t                    i, hash, gone;
+    ngx_media_hls_init_t       *init;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    if (n > NGX_MEDIA_HLS_INIT_MAX) {
+        return 0;
+    }
+
+    hash = ngx_crc32_long((u_char *) p, n);
+    hash = hash ? hash : 1;
+
+    for (i = 0; i < r->ninits; i++) {
+        if (r->init[i].hash == hash && r->init[i].size == n) {
+            return hash;
+        }
+    }
+
+    ngx_media_hls_store_lock(w);
+
+    for ( ;; ) {
+
+        i = r->ninits;
+        init = &r->init[i];
+        gone = i ? r->init[i - 1].off + r->init[i - 1].size : 0;
+
+        if (i < NGX_MEDIA_HLS_INITS && gone + n <= NGX_MEDIA_HLS_INIT_BYTES) {
+            break;
+        }
+
+        /* the oldest one goes */
+
+        gone = r->init[0].size;
+
+        ngx_memmove(r->inits, r->inits + gone,
+                    NGX_MEDIA_HLS_INIT_BYTES - gone);
+        ngx_memmove(&r->init[0], &r->init[1],
+                    (NGX_MEDIA_HLS_INITS - 1) * sizeof(ngx_media_hls_init_t));
+
+        r->ninits--;
+
+        for (i = 0; i < r->ninits; i++) {
+            r->init[i].off -= gone;
+        }
+    }
+
+    init->hash = hash;
+    init->off = gone;
+    init->size = (uint32_t) n;
+    ngx_memcpy(r->inits + gone, p, n);
+    r->ninits++;
+
+    ngx_media_hls_store_unlock(w);
+
+    return hash;
+}
+
+
+void
+ngx_media_hls_store_clear(ngx_media_hls_writer_t *w)
+{
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    ngx_media_hls_store_lock(w);
+
+    r->first = r->next;
+    r->target = 0;
+
+    ngx_media_hls_store_unlock(w);
+
+    ngx_media_ring_clear(&w->ring);
+}
