@@ -528,11 +528,11 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
             (void) __atomic_fetch_and(&src->slots[n / 64],
                                       ~((uint64_t) 1 << (n % 64)),
                                       __ATOMIC_SEQ_CST);
-        }
 
-        (void) __atomic_fetch_and(&src->watchers[n / 64],
-                                  ~((uint64_t) 1 << (n % 64)),
-                                  __ATOMIC_SEQ_CST);
+            (void) __atomic_fetch_and(&src->watchers[n / 64],
+                                      ~((uint64_t) 1 << (n % 64)),
+                                      __ATOMIC_SEQ_CST);
+        }
 
         if (!(src->epoch & 1) || src->pub_slot != n) {
             continue;
