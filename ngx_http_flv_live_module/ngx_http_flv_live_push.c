@@ -32,6 +32,11 @@
 
 #define NGX_HTTP_FLV_LIVE_PUSH_LINGER  2
 
+/* ms between reads of one that nobody watches, and bytes that forbid it */
+
+#define NGX_HTTP_FLV_LIVE_PUSH_NAP     100
+#define NGX_HTTP_FLV_LIVE_PUSH_AWAKE   16384
+
 /* buffers above that are counted, and together bounded in a worker */
 
 #define NGX_HTTP_FLV_LIVE_PUSH_LARGE   1048576
@@ -57,10 +62,14 @@ static ngx_int_t ngx_http_flv_live_push_status(ngx_uint_t reason);
 static ngx_int_t ngx_http_flv_live_push_start(ngx_http_flv_live_push_t *ctx);
 static void ngx_http_flv_live_push_handler(ngx_http_request_t *r);
 static void ngx_http_flv_live_push_read(ngx_http_flv_live_push_t *ctx);
+static ngx_int_t ngx_http_flv_live_push_nap(ngx_http_flv_live_push_t *ctx,
+    off_t got);
+static void ngx_http_flv_live_push_nap_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_flv_live_push_take(ngx_http_flv_live_push_t *ctx);
 static ngx_int_t ngx_http_flv_live_push_input(ngx_http_flv_live_push_t *ctx,
     const u_char *pos, const u_char *end);
 static void ngx_http_flv_live_push_end(ngx_http_flv_live_push_t *ctx);
+static void ngx_http_flv_live_push_stop(ngx_http_flv_live_push_t *ctx);
 static void ngx_http_flv_live_push_finalize(ngx_http_flv_live_push_t *ctx,
     ngx_int_t rc);
 static void ngx_http_flv_live_push_close_handler(ngx_media_session_t *s,
@@ -159,6 +168,11 @@ ngx_http_flv_live_push_create(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->format = ngx_http_flv_live_push_format(r);
+
+    ctx->nap.handler = ngx_http_flv_live_push_nap_handler;
+    ctx->nap.data = r->connection;
+    ctx->nap.log = r->connection->log;
+    ctx->heard = ngx_current_msec;
 
     ngx_media_flv_demux_init(&ctx->flv.demux,
                              NGX_HTTP_FLV_LIVE_PUSH_MAX_FRAME);
@@ -455,12 +469,12 @@ ngx_http_flv_live_push_start(ngx_http_flv_live_push_t *ctx)
     r = ctx->request;
 
     r->request_body_no_buffering = 1;
+    r->request_body_in_file_only = 0;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_flv_live_push_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        ctx->done = 1;
-        ngx_media_unpublish(&ctx->session);
+        ngx_http_flv_live_push_stop(ctx);
         return rc;
     }
 
@@ -490,11 +504,13 @@ ngx_http_flv_live_push_handler(ngx_http_request_t *r)
 static void
 ngx_http_flv_live_push_read(ngx_http_flv_live_push_t *ctx)
 {
+    off_t                before;
     ngx_int_t            rc;
     ngx_uint_t           i;
     ngx_http_request_t  *r;
 
     r = ctx->request;
+    before = r->request_length;
 
     for (i = 0; /* void */ ; i++) {
 
@@ -528,6 +544,83 @@ ngx_http_flv_live_push_read(ngx_http_flv_live_push_t *ctx)
     }
 
     ngx_media_publish_flush(&ctx->session);
+
+    rc = ngx_http_flv_live_push_nap(ctx, r->request_length - before);
+
+    if (rc != NGX_OK) {
+        ngx_http_flv_live_push_finalize(ctx, rc);
+    }
+}
+
+
+/*
+ * Waking up for each piece is most of what a pusher costs.  While there is no
+ * player the socket is taken out of epoll and read every 100 ms.  Each of these
+ * reads begins client_body_timeout anew, so that is looked at here.
+ */
+
+static ngx_int_t
+ngx_http_flv_live_push_nap(ngx_http_flv_live_push_t *ctx, off_t got)
+{
+    ngx_event_t               *rev;
+    ngx_http_request_t        *r;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = ctx->request;
+    rev = r->connection->read;
+
+    if (got) {
+        ctx->heard = ngx_current_msec;
+    }
+
+    if (got > NGX_HTTP_FLV_LIVE_PUSH_AWAKE || rev->posted || rev->ready
+#if (NGX_HTTP_V2)
+        || r->stream
+#endif
+#if (NGX_HTTP_SSL)
+        || r->connection->ssl
+#endif
+        || ngx_media_publish_watched(&ctx->session))
+    {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (ngx_current_msec - ctx->heard >= clcf->client_body_timeout) {
+        r->connection->timedout = 1;
+        return NGX_HTTP_REQUEST_TIME_OUT;
+    }
+
+    if (rev->active && ngx_del_event(rev, NGX_READ_EVENT, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ctx->nap.timer_set) {
+        ngx_add_timer(&ctx->nap, NGX_HTTP_FLV_LIVE_PUSH_NAP);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_flv_live_push_nap_handler(ngx_event_t *ev)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    rev = c->read;
+
+    ev->timedout = 0;
+
+    /* as if epoll had told */
+
+    rev->ready = 1;
+    rev->available = -1;
+
+    rev->handler(rev);
 }
 
 
@@ -646,8 +739,7 @@ ngx_http_flv_live_push_end(ngx_http_flv_live_push_t *ctx)
         return;
     }
 
-    ctx->done = 1;
-    ngx_media_unpublish(&ctx->session);
+    ngx_http_flv_live_push_stop(ctx);
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = 0;
@@ -658,17 +750,28 @@ ngx_http_flv_live_push_end(ngx_http_flv_live_push_t *ctx)
 
 
 static void
+ngx_http_flv_live_push_stop(ngx_http_flv_live_push_t *ctx)
+{
+    ctx->done = 1;
+    ctx->waiting = 0;
+
+    if (ctx->nap.timer_set) {
+        ngx_del_timer(&ctx->nap);
+    }
+
+    ngx_media_unpublish(&ctx->session);
+}
+
+
+static void
 ngx_http_flv_live_push_finalize(ngx_http_flv_live_push_t *ctx, ngx_int_t rc)
 {
     ngx_http_request_t  *r;
 
     r = ctx->request;
 
-    ctx->done = 1;
-    ctx->waiting = 0;
-
     ngx_media_publish_flush(&ctx->session);
-    ngx_media_unpublish(&ctx->session);
+    ngx_http_flv_live_push_stop(ctx);
 
     /* it may go on sending without an end */
 
@@ -810,6 +913,10 @@ ngx_http_flv_live_push_cleanup(void *data)
     ngx_http_flv_live_push_t  *ctx = data;
 
     ctx->done = 1;
+
+    if (ctx->nap.timer_set) {
+        ngx_del_timer(&ctx->nap);
+    }
 
     ngx_http_flv_live_push_flv_free(ctx);
     ngx_http_flv_live_push_ts_free(ctx);

@@ -61,6 +61,8 @@ typedef struct {
     ngx_http_flv_live_push_ts_t  *ts;
 
     ngx_uint_t                    damaged;  /* tags left out */
+    ngx_event_t                   nap;
+    ngx_msec_t                    heard;    /* when bytes came */
 
     unsigned                      waiting:1;   /* for ops->published() */
     unsigned                      done:1;      /* request is finalised */

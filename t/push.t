@@ -273,7 +273,7 @@ run("ffmpeg -hide_banner -nostdin -y -v error -i $d/b.flv -c copy $d/b.ts");
 run("ffmpeg -hide_banner -nostdin -y -v error -i $d/b.flv -c copy
     -output_ts_offset 95443.2 $d/wrap.ts");
 
-for my $case (
+my @cases = map { { name => shift @$_, what => shift @$_, command => $_ } } (
     [ 'flv', 'ffmpeg, FLV', ffmpeg($files{flv}, 'flv', '/push/live/flv.flv') ],
     [ 'ts', 'ffmpeg, TS', ffmpeg($files{ts}, 'mpegts', '/push/live/ts.ts') ],
     [ 'put', 'PUT', ffmpeg($files{flv}, 'flv', '/push/live/put',
@@ -284,40 +284,106 @@ for my $case (
         "$http/push/live/wrap" ],
     [ 'curl', 'curl', pace($files{flv}), 'curl', qw/ -s -T - /,
         "$http/push/live/curl.flv" ],
+    [ 'tls', 'TLS', pace($files{flv}), 'curl', qw/ -sk --http1.1 -T - /,
+        'https://localhost:' . port(8443) . '/push/live/tls.flv' ],
     [ 'h2', 'h2', pace($files{ts}), 'curl', qw/ -sk --http2 -T - /,
         'https://localhost:' . port(8443) . '/push/live/h2.ts' ],
     [ 'h2c', 'h2c', pace($files{flv}), 'curl',
         qw/ -s --http2-prior-knowledge -T - /,
-        'http://127.0.0.1:' . port(8082) . '/push/live/h2c.flv' ])
-{
-    my ($name, $what, @command) = @$case;
-    push @{$t->{cases}}, { name => $name, what => $what,
-        command => \@command };
+        'http://127.0.0.1:' . port(8082) . '/push/live/h2c.flv' ] );
+
+# codecs; our own muxer is not to decide, so they are played in TS only
+
+my %codecs = (
+    hevc => [ qw/ -c:v libx265 -x265-params log-level=none:bframes=3
+        -preset ultrafast -g 25 -c:a copy / ],
+    mp3  => [ qw/ -c:v copy -c:a libmp3lame / ],
+    ac3  => [ qw/ -c:v copy -c:a ac3 / ],
+    opus => [ qw/ -c:v copy -c:a libopus / ],
+    latm => [ qw/ -c copy -mpegts_flags latm / ],
+    mute => [ qw/ -c:v copy -an / ],
+    deaf => [ qw/ -vn -c:a copy / ],
+);
+
+for my $codec (sort keys %codecs) {
+    my $file = "$d/$codec.ts";
+
+    run("ffmpeg -hide_banner -nostdin -y -v error -i $d/b.flv -t 3"
+        . " @{$codecs{$codec}} $file");
+    push @cases, { name => $codec, what => $codec, input => $file,
+        formats => [ 'ts' ], command => [ pace($file), qw/ curl -s -T - /,
+            "$http/push/live/$codec.ts" ] };
 }
 
-for my $case (@{$t->{cases}}) {
+for my $case (@cases) {
+    $case->{formats} ||= [ qw/ flv ts / ];
     $case->{players} = { map { $_ => $t->run_daemon('curl', '-sN', '-o',
         "$d/out-$case->{name}.$_", "$http/live/$case->{name}.$_") }
-        qw/ flv ts / };
+        @{$case->{formats}} };
 }
 
 sleep(0.5);
 
-for my $case (@{$t->{cases}}) {
+for my $case (@cases) {
     $case->{pid} = $t->run_daemon(@{$case->{command}});
 }
 
-for my $case (@{$t->{cases}}) {
+for my $case (@cases) {
     my $name = $case->{name};
 
     is($t->wait_daemon($case->{pid}, 60), 0, "$case->{what}: sent")
         or diag($t->daemon_log($case->{pid}));
 
-    for my $format (qw/ flv ts /) {
+    for my $format (@{$case->{formats}}) {
         $t->wait_daemon($case->{players}{$format}, 20);
-        is(differ($files{flv}, "$d/out-$name.$format"), '',
+        is(differ($case->{input} || $files{flv}, "$d/out-$name.$format"), '',
             "$case->{what}: every frame at its time in $format");
     }
+}
+
+# a clock that goes back in the middle: the stream goes on
+
+$t->write_file('two.ts', $t->read_file('b.ts') x 2);
+
+my $curl = $t->run_daemon('curl', '-sN', '-o', "$d/out-two.flv",
+    "$http/live/two.flv");
+my $two_pid = $t->run_daemon(pace("$d/two.ts"), qw/ curl -s -T - /,
+    "$http/push/live/two");
+
+is($t->wait_daemon($two_pid, 30), 0, 'twice the same: sent');
+$t->wait_daemon($curl, 10);
+
+my ($once, $twice) = map { packets($_) } "$d/b.ts", "$d/out-two.flv";
+
+for my $type (qw/ video audio /) {
+    my @dts = map { $_->[1] } @{$twice->{$type}};
+
+    # the last picture of the first time may have been cut off, for all that
+    # the counters say
+
+    cmp_ok(@dts, '>=', 2 * @{$once->{$type}} - ($type eq 'video'),
+        "all of $type");
+    is(scalar grep({ $dts[$_] <= $dts[$_ - 1] || $dts[$_] > $dts[$_ - 1] + 0.5 }
+        1 .. $#dts), 0, "$type goes on");
+}
+
+# what is refused
+
+for my $case ([ 'proxy_pass http://127.0.0.1:1; flv_live_push on;',
+    qr/"flv_live_push" would never run.* in .*bad.conf:/ ],
+    [ 'flv_live_push on; flv_live_push off;', qr/is duplicate/ ],
+    [ 'flv_live_push maybe;', qr/invalid value "maybe"/ ])
+{
+    my ($text, $want) = @$case;
+
+    $t->write_file_expand('bad.conf', "%%TEST_GLOBALS%%
+        events { } http { %%TEST_GLOBALS_HTTP%% server {
+        listen 127.0.0.1:8083; location / { $text } } }");
+
+    my ($status, $said) = $t->test_config('bad.conf');
+
+    isnt($status, 0, "refused: $text");
+    like($said, $want, 'and told why');
 }
 
 done_testing();
@@ -434,14 +500,18 @@ sub differ {
     my ($one, $two) = @_;
 
     my @files = map { packets($_) } $one, $two;
-    my $offset = ($files[1]{video}[0][0] // 0) - ($files[0]{video}[0][0] // 0);
-    my @faults;
+    my ($first) = grep { $files[0]{$_} } qw/ video audio /;
+    my ($offset, @faults);
+
+    return 'nothing' unless $first;
+
+    $offset = ($files[1]{$first}[0][0] // 0) - $files[0]{$first}[0][0];
 
     for my $type (qw/ video audio /) {
         my @p = map { $_->{$type} || [] } @files;
 
         push @faults, "$type: " . @{$p[1]} . ' packets of ' . @{$p[0]}
-            if @{$p[0]} != @{$p[1]} || !@{$p[0]};
+            if @{$p[0]} != @{$p[1]};
 
         for my $i (0 .. $#{$p[0]}) {
             my ($x, $y) = map { $_->[$i] // last } @p;

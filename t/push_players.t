@@ -108,10 +108,12 @@ ok(wait_until(sub { !grep { !live($t, $_) } keys %encoder }, 20),
 
 for my $victim (($t->all_workers())[0, -1]) {
     my $of = client_workers($t);
-    my %gone = map { $_ => 1 } grep { $of->{"publish/$_"} == $victim }
-        keys %encoder;
-    my @dead = grep { $of->{$_->{page}} == $victim } @players;
-    my @alive = grep { $of->{$_->{page}} != $victim } @players;
+    my %gone = map { $_ => 1 } grep { ($of->{"publish/$_"} // 0)
+        == $victim } keys %encoder;
+    my @dead = grep { ($of->{$_->{page}} // 0) == $victim }
+        @players;
+    my @alive = grep { ($of->{$_->{page}} // 0) != $victim }
+        @players;
     my @others = grep { !$gone{$_->{name}} } @alive;
 
     ok($t->kill_worker($victim), 'a worker with ' . (keys %gone)
