@@ -547,6 +547,7 @@ ngx_media_hls_pack_store(ngx_media_hls_cutter_t *c, ngx_media_mp4_run_t *lead,
     scale = c->run[c->lead]->mp4.timescale;
 
     cut.dts = c->part_dts;
+    cut.time = ngx_media_mp4_us(lead->samples[0].dts, scale);
     cut.duration = (uint32_t) (ngx_media_mp4_us(lead->end, scale)
                                - ngx_media_mp4_us(lead->samples[0].dts,
                                                   scale));

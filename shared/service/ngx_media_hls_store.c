@@ -215,6 +215,25 @@ ngx_media_hls_store_segment(ngx_media_hls_writer_t *w,
 }
 
 
+/* where the media of a segment stand, with its first part */
+
+static void
+ngx_media_hls_store_time(ngx_media_hls_rendition_t *r,
+    ngx_media_hls_segment_t *seg, int64_t time)
+{
+    seg->time = time;
+    seg->origin = time;
+
+    if (!(seg->flags & NGX_MEDIA_HLS_DISCONTINUITY) && seg->msn > r->first) {
+        seg->origin = ngx_media_hls_at(r, seg->msn - 1)->origin;
+    }
+
+    if (r->begin == 0) {
+        r->begin = seg->pdt;
+    }
+}
+
+
 ngx_int_t
 ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     const ngx_media_hls_cut_t *cut, const ngx_media_ring_span_t *spans,
@@ -258,6 +277,10 @@ ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     }
 
     ngx_media_hls_store_lock(w);
+
+    if (seg->nparts == 0) {
+        ngx_media_hls_store_time(w->r, seg, cut->time);
+    }
 
     seg->nparts++;
     seg->bytes += f.size;

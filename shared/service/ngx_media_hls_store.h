@@ -59,6 +59,8 @@ typedef struct {
     uint32_t                 ninits;
     uint64_t                 first;          /* msn of the oldest one */
     uint64_t                 next;           /* msn of the one to begin */
+    int64_t                  begin;          /* us, pdt of the first one that
+                                              * there ever was */
     char                     tag[NGX_MEDIA_HLS_TAG_LEN];
     ngx_media_hls_track_t    track[NGX_MEDIA_MAX_TRACKS];
     ngx_media_hls_segment_t  segment[NGX_MEDIA_HLS_SEGMENTS];   /* by msn */
@@ -84,6 +86,7 @@ typedef struct {
 
 typedef struct {
     int64_t                  dts;            /* us */
+    int64_t                  time;           /* us, of it in the media */
     uint32_t                 duration;       /* us */
     uint32_t                 flags;          /* NGX_MEDIA_HLS_INDEPENDENT */
 } ngx_media_hls_cut_t;

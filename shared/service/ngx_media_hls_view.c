@@ -480,6 +480,7 @@ ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
         view->part_target = r->low_latency ? r->part_target : 0;
         view->target = r->target;
         view->window = r->window;
+        view->begin = r->begin;
         view->ntracks = ngx_min(r->ntracks, NGX_MEDIA_MAX_TRACKS);
         view->nsegments = 0;
 
