@@ -73,7 +73,10 @@ typedef enum {
 #define NGX_MEDIA_FRAME_LEGACY      0x0080  /* came as FLV codec id 12 (HEVC) */
 #define NGX_MEDIA_FRAME_EXTRA       0x0100  /* FLV packet of unknown type: aux
                                              * holds its packet type, passed on
-                                             * as it came (HDR metadata etc.) */
+                                             * as it came */
+#define NGX_MEDIA_FRAME_STICKY      0x0200  /* EXTRA that holds until the next
+                                             * of its track: colour metadata of
+                                             * a video, channels of an audio */
 
 /* tracks: video and audio are numbered in one space per source */
 
@@ -95,6 +98,7 @@ typedef enum {
 #define NGX_MEDIA_TRACKS_AUDIO      0x2aaau
 #define NGX_MEDIA_TRACKS_SCRIPT     0x8000u
 #define NGX_MEDIA_TRACKS_DEFAULT    0x8003u  /* default video, audio; script */
+#define NGX_MEDIA_TRACKS_ALL        0xffffu
 
 
 /*

@@ -60,6 +60,11 @@
 /* Modes of ngx_media_flv_body_write(). */
 
 #define NGX_MEDIA_FLV_HEVC_LEGACY      0x01     /* HEVC as codec id 12 */
+#define NGX_MEDIA_FLV_NANO             0x02     /* what a time has beyond ms
+                                                 * as ModEx; for that H264 and
+                                                 * AAC are enhanced too */
+
+#define NGX_MEDIA_FLV_NANO_MAX         999999   /* ns, of TimestampOffsetNano */
 
 #define ngx_media_flv_fourcc(a, b, c, d)                                      \
     ((uint32_t) (a) << 24 | (uint32_t) (b) << 16 | (uint32_t) (c) << 8 | (d))
@@ -161,6 +166,7 @@ typedef struct {
     uint32_t       nano;        /* ns to add to the tag's time */
     uint32_t       skipped;     /* items left out: empty, unknown codec or
                                  * track number out of range */
+    uint32_t       beyond;      /* those with such a number */
 } ngx_media_flv_body_t;
 
 
@@ -180,7 +186,8 @@ typedef struct {
  * Empty bodies, video info and command frames, empty frames, unknown codecs
  * and track numbers that have no track are left out.  A frame with CONFIG or
  * EOS never has KEY.  A packet type we do not know is handed out with EXTRA
- * and its number in aux.  Of data "@setDataFrame" is left out; onMetaData has
+ * and its number in aux, the metadata of a video and the MultichannelConfig of
+ * an audio with STICKY too.  Of data "@setDataFrame" is left out; onMetaData has
  * META.  aux of AAC and MP3 in legacy form is the sound byte.
  */
 void ngx_media_flv_body_init(ngx_media_flv_body_t *it, uint8_t type,
@@ -193,7 +200,8 @@ int ngx_media_flv_body_next(ngx_media_flv_body_t *it,
  * NGX_MEDIA_FLV_MAX_BODY_HEADER bytes; the body is these bytes and the
  * payload.  H264, AAC and MP3 of the default tracks have the legacy form,
  * all else is enhanced; other tracks are wrapped as Multitrack OneTrack.
- * cts is rounded to ms and held to 24 bits.
+ * cts is rounded to ms and held to 24 bits.  Of dts only what it has beyond
+ * ms is looked at, and written with NANO before coded frames.
  *
  * Returns their number (0 for SCRIPT), or -1 where the frame has no FLV form.
  */

@@ -20,6 +20,7 @@
 #define NGX_MEDIA_FLV_ST_DONE       2
 
 #define NGX_MEDIA_FLV_NO_MULTI      0xff
+#define NGX_MEDIA_FLV_TRACK_MAX     ngx_media_track_audio(NGX_MEDIA_TRACK_ID_MAX)
 
 #define NGX_MEDIA_FLV_SOUND_MP3     2
 #define NGX_MEDIA_FLV_SOUND_EX      9
@@ -55,10 +56,14 @@ static int ngx_media_flv_payload(ngx_media_flv_body_t *it, const u_char *pos,
     const u_char *end, ngx_media_frame_t *f);
 static uint16_t ngx_media_flv_frame_flags(unsigned frame_type);
 static unsigned ngx_media_flv_frame_type(const ngx_media_frame_t *f);
-static int ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f);
+static int ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f,
+    unsigned mode);
 static int ngx_media_flv_write_video(u_char *p, const ngx_media_frame_t *f,
     unsigned mode);
-static int ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f);
+static int ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f,
+    unsigned mode);
+static unsigned ngx_media_flv_nano(const ngx_media_frame_t *f,
+    unsigned packet, unsigned mode);
 static unsigned ngx_media_flv_packet(const ngx_media_frame_t *f);
 static int32_t ngx_media_flv_get_cts(const u_char *p);
 static uint32_t ngx_media_flv_put_cts(int32_t cts);
@@ -384,7 +389,9 @@ ngx_media_flv_modex(ngx_media_flv_body_t *it)
     data = it->pos;
     it->pos += size;
 
-    if ((*it->pos >> 4) == 0 && size >= 3) {
+    if ((*it->pos >> 4) == 0 && size >= 3
+        && ngx_media_get_be24(data) <= NGX_MEDIA_FLV_NANO_MAX)
+    {
         it->nano = ngx_media_get_be24(data);
     }
 
@@ -456,18 +463,22 @@ ngx_media_flv_ex_next(ngx_media_flv_body_t *it, ngx_media_frame_t *f)
         f->flags = it->flags;
         f->dts = it->nano / 1000;
 
-        track = track * 2 + (it->type == NGX_MEDIA_FLV_AUDIO
-                             ? NGX_MEDIA_TRACK_AUDIO : NGX_MEDIA_TRACK_VIDEO);
-
-        if (f->codec == NGX_MEDIA_CODEC_NONE
-            || track >= NGX_MEDIA_TRACK_SCRIPT)
-        {
+        if (track > NGX_MEDIA_TRACK_ID_MAX) {
+            it->beyond++;
             it->skipped++;
             rc = NGX_MEDIA_DONE;
             continue;
         }
 
-        f->track = (uint8_t) track;
+        if (f->codec == NGX_MEDIA_CODEC_NONE) {
+            it->skipped++;
+            rc = NGX_MEDIA_DONE;
+            continue;
+        }
+
+        f->track = (uint8_t) (it->type == NGX_MEDIA_FLV_AUDIO
+                              ? ngx_media_track_audio(track)
+                              : ngx_media_track_video(track));
 
         rc = ngx_media_flv_ex_packet(it, pos, end, f);
 
@@ -527,6 +538,13 @@ ngx_media_flv_ex_packet(ngx_media_flv_body_t *it, const u_char *pos,
     default:
         f->flags |= NGX_MEDIA_FRAME_EXTRA;
         f->aux = it->packet;
+
+        /* both kinds have theirs under the same number */
+
+        if (it->packet == NGX_MEDIA_FLV_PKT_METADATA) {
+            f->flags |= NGX_MEDIA_FRAME_STICKY;
+        }
+
         break;
     }
 
@@ -597,15 +615,15 @@ ngx_media_flv_body_write(u_char *p, const ngx_media_frame_t *f, unsigned mode)
 
     case NGX_MEDIA_FLV_AUDIO:
 
-        if (f->track >= NGX_MEDIA_TRACK_SCRIPT || !(f->track & 1)) {
+        if (f->track > NGX_MEDIA_FLV_TRACK_MAX || !(f->track & 1)) {
             return -1;
         }
 
-        return ngx_media_flv_write_audio(p, f);
+        return ngx_media_flv_write_audio(p, f, mode);
 
     case NGX_MEDIA_FLV_VIDEO:
 
-        if (f->track >= NGX_MEDIA_TRACK_SCRIPT || (f->track & 1)) {
+        if (f->track > NGX_MEDIA_FLV_TRACK_MAX || (f->track & 1)) {
             return -1;
         }
 
@@ -621,14 +639,16 @@ ngx_media_flv_body_write(u_char *p, const ngx_media_frame_t *f, unsigned mode)
 
 
 static int
-ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f)
+ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f,
+    unsigned mode)
 {
     unsigned  format;
 
     if (f->track != NGX_MEDIA_TRACK_AUDIO
-        || (f->flags & (NGX_MEDIA_FRAME_EXTRA|NGX_MEDIA_FRAME_EOS)))
+        || (f->flags & (NGX_MEDIA_FRAME_EXTRA|NGX_MEDIA_FRAME_EOS))
+        || (f->codec == NGX_MEDIA_CODEC_AAC && (mode & NGX_MEDIA_FLV_NANO)))
     {
-        return ngx_media_flv_write_ex(p, f);
+        return ngx_media_flv_write_ex(p, f, mode);
     }
 
     format = f->aux >> 4;
@@ -643,7 +663,7 @@ ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f)
     case NGX_MEDIA_CODEC_MP3:
 
         if (f->flags & NGX_MEDIA_FRAME_CONFIG) {
-            return ngx_media_flv_write_ex(p, f);
+            return ngx_media_flv_write_ex(p, f, mode);
         }
 
         p[0] = format == NGX_MEDIA_FLV_SOUND_MP3
@@ -655,7 +675,7 @@ ngx_media_flv_write_audio(u_char *p, const ngx_media_frame_t *f)
         return 1;
 
     default:
-        return ngx_media_flv_write_ex(p, f);
+        return ngx_media_flv_write_ex(p, f, mode);
     }
 }
 
@@ -669,7 +689,7 @@ ngx_media_flv_write_video(u_char *p, const ngx_media_frame_t *f,
     if (f->track != NGX_MEDIA_TRACK_VIDEO
         || (f->flags & NGX_MEDIA_FRAME_EXTRA))
     {
-        return ngx_media_flv_write_ex(p, f);
+        return ngx_media_flv_write_ex(p, f, mode);
     }
 
     if (f->codec == NGX_MEDIA_CODEC_OTHER_VIDEO) {
@@ -677,7 +697,7 @@ ngx_media_flv_write_video(u_char *p, const ngx_media_frame_t *f,
         return 1;
     }
 
-    if (f->codec == NGX_MEDIA_CODEC_H264) {
+    if (f->codec == NGX_MEDIA_CODEC_H264 && !(mode & NGX_MEDIA_FLV_NANO)) {
         id = NGX_MEDIA_FLV_VIDEO_AVC;
 
     } else if (f->codec == NGX_MEDIA_CODEC_HEVC
@@ -686,7 +706,7 @@ ngx_media_flv_write_video(u_char *p, const ngx_media_frame_t *f,
         id = NGX_MEDIA_FLV_VIDEO_HEVC;
 
     } else {
-        return ngx_media_flv_write_ex(p, f);
+        return ngx_media_flv_write_ex(p, f, mode);
     }
 
     p[0] = (u_char) (ngx_media_flv_frame_type(f) << 4 | id);
@@ -700,11 +720,11 @@ ngx_media_flv_write_video(u_char *p, const ngx_media_frame_t *f,
 
 
 static int
-ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f)
+ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f, unsigned mode)
 {
     int        audio;
     u_char    *start;
-    unsigned   packet;
+    unsigned   packet, nano;
     uint32_t   fourcc;
 
     fourcc = ngx_media_flv_codec_fourcc(f->codec);
@@ -716,6 +736,7 @@ ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f)
     start = p;
     audio = ngx_media_codec_is_audio(f->codec);
     packet = ngx_media_flv_packet(f);
+    nano = ngx_media_flv_nano(f, packet, mode);
 
     if (packet == NGX_MEDIA_FLV_PKT_FRAMES && f->cts == 0
         && (f->codec == NGX_MEDIA_CODEC_H264
@@ -727,6 +748,16 @@ ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f)
 
     *p = (u_char) (audio ? NGX_MEDIA_FLV_SOUND_EX << 4
                          : 0x80 | ngx_media_flv_frame_type(f) << 4);
+
+    if (nano) {
+
+        /* 3 bytes of it, then a modifier of type 0 */
+
+        *p++ |= NGX_MEDIA_FLV_PKT_MODEX;
+        *p++ = 3 - 1;
+        p = ngx_media_put_be24(p, nano);
+        *p = 0;
+    }
 
     if (f->track > NGX_MEDIA_TRACK_AUDIO) {
         *p++ |= audio ? NGX_MEDIA_FLV_PKT_AUDIO_TRACKS
@@ -749,6 +780,21 @@ ngx_media_flv_write_ex(u_char *p, const ngx_media_frame_t *f)
     }
 
     return (int) (p - start);
+}
+
+
+/* ns to write, 0 where there are none to tell or nobody to be told */
+
+static unsigned
+ngx_media_flv_nano(const ngx_media_frame_t *f, unsigned packet, unsigned mode)
+{
+    if (!(mode & NGX_MEDIA_FLV_NANO) || packet != NGX_MEDIA_FLV_PKT_FRAMES
+        || f->dts <= 0)
+    {
+        return 0;
+    }
+
+    return (unsigned) (f->dts % 1000) * 1000;
 }
 
 

@@ -64,6 +64,14 @@ fuzz_again(const ngx_media_frame_t *f, unsigned mode)
                    && got.aux != f->aux))
     {
         abort();
+
+    } else if (mode == NGX_MEDIA_FLV_NANO && got.dts != f->dts
+               && ngx_media_flv_codec_fourcc(f->codec)
+               && f->codec != NGX_MEDIA_CODEC_MP3
+               && !(f->flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_EOS
+                                |NGX_MEDIA_FRAME_EXTRA)))
+    {
+        abort();
     }
 
     free(b);
@@ -91,13 +99,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (f.data < data || f.size > (size_t) (end - f.data)
             || f.track >= NGX_MEDIA_MAX_TRACKS
             || (f.size == 0 && !(f.flags & NGX_MEDIA_FRAME_EOS))
-            || f.dts < 0 || f.dts > 16777)
+            || f.track > NGX_MEDIA_TRACK_SCRIPT
+            || f.dts < 0 || f.dts > 999)
         {
             abort();
         }
 
         fuzz_again(&f, 0);
         fuzz_again(&f, NGX_MEDIA_FLV_HEVC_LEGACY);
+        fuzz_again(&f, NGX_MEDIA_FLV_NANO);
     }
 
     if (rc != NGX_MEDIA_DONE && rc != NGX_MEDIA_ERROR) {

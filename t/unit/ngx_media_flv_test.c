@@ -273,8 +273,8 @@ ngx_media_flv_test_enhanced(void)
     body(9, "a1 76 70 30 39 86", "6,0,0,0,0,1,0;0");
     body(9, "b1 76 70 30 38 86", "5,8,0,0,0,1,0;0");
     body(9, "92 68 76 63 31", "2,10,0,0,0,0,0;0");
-    body(9, "94 68 76 63 31 02 00", "2,101,0,0,4,2,0;0");
-    body(9, "d4 68 76 63 31 02 00", "2,100,0,0,4,2,0;0");
+    body(9, "94 68 76 63 31 02 00", "2,301,0,0,4,2,0;0");
+    body(9, "d4 68 76 63 31 02 00", "2,300,0,0,4,2,0;0");
     body(9, "95 61 76 30 31 80", "4,101,0,0,5,1,0;0");
     body(9, "9a 61 76 30 31 80", "4,101,0,0,a,1,0;0");
     body(9, "d1 00", "1");
@@ -291,7 +291,7 @@ ngx_media_flv_test_enhanced(void)
     body(8, "91 2e 6d 70 33 ff", "33,0,0,1,0,1,0;0");
     body(8, "91 6d 70 34 61 de", "32,0,0,1,0,1,0;0");
     body(8, "92 4f 70 75 73", "34,10,0,1,0,0,0;0");
-    body(8, "94 4f 70 75 73 01 02", "34,100,0,1,4,2,0;0");
+    body(8, "94 4f 70 75 73 01 02", "34,300,0,1,4,2,0;0");
     body(8, "93 4f 70 75 73 01 02", "34,100,0,1,3,2,0;0");
 }
 
@@ -306,6 +306,10 @@ ngx_media_flv_test_tracks(void)
     body(9, "97 00 00 17 02 01 e2 40 03 68 76 63 31 00",
          "2,1,0,0,0,1,123;0");
     body(8, "97 02 0f 42 3f 01 4f 70 75 73 fc", "34,0,0,1,0,1,999;0");
+    body(8, "97 02 0f 42 40 01 4f 70 75 73 fc", "34,0,0,1,0,1,0;0");
+    body(8, "97 02 ff ff ff 01 4f 70 75 73 fc", "34,0,0,1,0,1,0;0");
+    body(8, "97 02 01 e2 40 05 11 4f 70 75 73 00 00 00 01 fc 01 00 00 01 fc",
+         "34,0,0,1,0,1,123;34,0,0,3,0,1,123;0");
     body(9, "97 02 01 e2", "ERROR0");
     body(9, "97 ff 00", "ERROR0");
     body(9, "97 ff 00 02 01 e2 40 03 68 76 63 31 00", "2,1,0,0,0,1,123;0");
@@ -315,7 +319,9 @@ ngx_media_flv_test_tracks(void)
     body(9, "96 01 68 76 63 31 02 00 00 14 aa", "2,1,20000,4,0,1,0;0");
     body(8, "95 01 4f 70 75 73 03 fc", "34,0,0,7,0,1,0;0");
     body(8, "95 01 4f 70 75 73 07 fc", "1");
-    body(9, "96 00 61 76 30 31 07 0a", "4,2,0,14,0,1,0;0");
+    body(9, "96 00 61 76 30 31 06 0a", "4,2,0,12,0,1,0;0");
+    body(9, "96 00 61 76 30 31 07 0a", "1");
+    body(9, "96 00 61 76 30 31 ff 0a", "1");
     body(9, "96 00 61 76 30 31 08 0a", "1");
 
     /* ManyTracks */
@@ -413,6 +419,7 @@ ngx_media_flv_test_frame(ngx_media_frame_t *f, unsigned codec,
 
     if (flags & NGX_MEDIA_FRAME_EXTRA) {
         f->aux = NGX_MEDIA_FLV_PKT_METADATA;
+        f->flags |= NGX_MEDIA_FRAME_STICKY;
         return 1;
     }
 
@@ -450,7 +457,7 @@ ngx_media_flv_test_trips(void)
 
     for (i = 0; i < sizeof(codecs); i++) {
         for (j = 0; j < sizeof(kinds) / sizeof(uint16_t); j++) {
-            for (track = 0; track < NGX_MEDIA_TRACK_SCRIPT; track++) {
+            for (track = 0; track < NGX_MEDIA_TRACK_SCRIPT - 1; track++) {
 
                 if (!ngx_media_flv_test_frame(&f, codecs[i], kinds[j], track))
                 {
@@ -511,6 +518,42 @@ ngx_media_flv_test_write(void)
     ok(ngx_media_flv_body_write(buf, &f, 0) == 5
        && memcmp(buf, "\x17\x01\xff\xff\xde", 5) == 0,
        "cts rounded away from 0");
+
+    f.flags = NGX_MEDIA_FRAME_KEY;
+    f.cts = 33000;
+    f.dts = 7123456;
+    ok(ngx_media_flv_test_trip(&f, NGX_MEDIA_FLV_NANO,
+                               "97 02 06 f5 40 01 61 76 63 31 00 00 21"),
+       "456 us as ModEx");
+    f.track = 2;
+    ok(ngx_media_flv_test_trip(&f, NGX_MEDIA_FLV_NANO,
+                               "97 02 06 f5 40 06 01 61 76 63 31 01 00 00 21"),
+       "before a track");
+    f.track = 0;
+    f.dts = 7123000;
+    ok(ngx_media_flv_test_trip(&f, NGX_MEDIA_FLV_NANO,
+                               "91 61 76 63 31 00 00 21"), "whole ms: none");
+    f.dts = 7123456;
+    f.flags = NGX_MEDIA_FRAME_CONFIG;
+    f.cts = 0;
+    ok(ngx_media_flv_test_trip(&f, NGX_MEDIA_FLV_NANO, "90 61 76 63 31"),
+       "a config: none");
+    f.codec = NGX_MEDIA_CODEC_AAC;
+    f.track = 1;
+    f.flags = 0;
+    ok(ngx_media_flv_test_trip(&f, NGX_MEDIA_FLV_NANO,
+                               "97 02 06 f5 40 01 6d 70 34 61"), "AAC");
+    ok(ngx_media_flv_body_write(buf, &f, 0) == 2
+       && memcmp(buf, "\xaf\x01", 2) == 0, "AAC for those without ModEx");
+    f.flags = NGX_MEDIA_FRAME_EXTRA|NGX_MEDIA_FRAME_STICKY;
+    f.aux = NGX_MEDIA_FLV_PKT_CHANNELS;
+    f.track = 3;
+    ok(ngx_media_flv_test_trip(&f, 0, "95 04 6d 70 34 61 01"),
+       "MultichannelConfig of another track");
+    f.flags = 0;
+    f.aux = 0;
+    f.dts = 0;
+    f.track = 0;
 
     f.codec = NGX_MEDIA_CODEC_SCRIPT;
     ok(ngx_media_flv_body_write(buf, &f, 0) == 0, "data has no header");
