@@ -62,7 +62,8 @@ typedef struct {
     ngx_str_t                        content_type;
     const char                      *protocol;
     ngx_uint_t                       client;      /* client type */
-    uint32_t                         tracks;      /* that it can carry */
+    uint32_t                         kinds;       /* that it can carry */
+    ngx_uint_t                       single;      /* only one of a kind */
     const ngx_media_muxer_t         *muxer;
 
     /* may a track of this codec be in it?  NULL: any may */
@@ -120,6 +121,7 @@ typedef struct {
     unsigned                         direct:1;    /* no filter is needed */
     unsigned                         flushed:1;   /* header left the filters */
     unsigned                         upgrade:1;   /* to WebSocket */
+    unsigned                         chosen:1;    /* tracks, by argument */
     unsigned                         ws_closed:1; /* the close frame is out */
 } ngx_http_flv_live_ctx_t;
 

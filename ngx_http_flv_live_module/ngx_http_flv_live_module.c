@@ -18,11 +18,6 @@
 #include "ngx_media_codec.h"
 
 
-#define NGX_HTTP_FLV_LIVE_VIDEO    ((uint32_t) 1 << NGX_MEDIA_TRACK_VIDEO)
-#define NGX_HTTP_FLV_LIVE_AUDIO    ((uint32_t) 1 << NGX_MEDIA_TRACK_AUDIO)
-#define NGX_HTTP_FLV_LIVE_SCRIPT   ((uint32_t) 1 << NGX_MEDIA_TRACK_SCRIPT)
-
-
 typedef struct {
     ngx_str_t                        key;
     ngx_str_t                        value;
@@ -136,8 +131,8 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
       ngx_string("video/x-flv"),
       "flv",
       NGX_MEDIA_CLIENT_FLV_PLAY,
-      NGX_HTTP_FLV_LIVE_VIDEO|NGX_HTTP_FLV_LIVE_AUDIO
-                             |NGX_HTTP_FLV_LIVE_SCRIPT,
+      NGX_MEDIA_TRACKS_ALL,
+      0,
       &ngx_http_flv_live_muxer,
       NULL,
       ngx_http_flv_live_flv_prologue },
@@ -146,7 +141,8 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
       ngx_string("video/MP2T"),
       "ts",
       NGX_MEDIA_CLIENT_FLV_PLAY,
-      NGX_HTTP_FLV_LIVE_VIDEO|NGX_HTTP_FLV_LIVE_AUDIO,
+      NGX_MEDIA_TRACKS_VIDEO|NGX_MEDIA_TRACKS_AUDIO,
+      0,
       &ngx_http_flv_live_ts_muxer,
       ngx_http_flv_live_ts_carries,
       NULL },
@@ -155,7 +151,8 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
       ngx_string("audio/x-aac"),
       "aac",
       NGX_MEDIA_CLIENT_FLV_PLAY,
-      NGX_HTTP_FLV_LIVE_AUDIO,
+      NGX_MEDIA_TRACKS_AUDIO,
+      1,
       &ngx_http_flv_live_aac_muxer,
       ngx_http_flv_live_aac_carries,
       NULL },
@@ -164,12 +161,14 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
       ngx_string("audio/mpeg"),
       "mp3",
       NGX_MEDIA_CLIENT_FLV_PLAY,
-      NGX_HTTP_FLV_LIVE_AUDIO,
+      NGX_MEDIA_TRACKS_AUDIO,
+      1,
       &ngx_http_flv_live_mp3_muxer,
       ngx_http_flv_live_mp3_carries,
       NULL },
 
-    { ngx_null_string, ngx_null_string, NULL, 0, 0, NULL, NULL, NULL }
+    { ngx_null_string, ngx_null_string, NULL, 0, 0, 0, NULL, NULL,
+      NULL }
 };
 
 

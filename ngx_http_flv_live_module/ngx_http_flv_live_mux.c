@@ -43,19 +43,12 @@ static ngx_int_t
 ngx_http_flv_live_mux_header(ngx_media_wire_t *w,
     const ngx_media_heads_t *heads, const ngx_media_frame_t *first)
 {
-    int64_t                         dts;
-    ngx_uint_t                      i;
-    const ngx_media_frame_t        *f;
-    const ngx_media_wire_params_t  *params;
-
-    params = ngx_media_wire_params(w);
+    int64_t                   dts;
+    ngx_uint_t                i;
+    const ngx_media_frame_t  *f;
 
     for (i = 0; i < heads->nframes; i++) {
         f = &heads->frames[i];
-
-        if (!(params->tracks & (uint32_t) 1 << f->track)) {
-            continue;
-        }
 
         /* libavformat takes metadata of a later time for subtitles */
 

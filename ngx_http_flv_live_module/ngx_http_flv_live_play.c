@@ -22,6 +22,8 @@
 
 #include "ngx_http_flv_live.h"
 #include "ngx_media_http.h"
+#include "ngx_media_rc.h"
+#include "ngx_media_tracks.h"
 #include "ngx_media_url.h"
 
 
@@ -39,7 +41,8 @@ static ngx_http_flv_live_ctx_t *ngx_http_flv_live_create(
 static ngx_int_t ngx_http_flv_live_names(ngx_http_flv_live_ctx_t *ctx);
 static void ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx,
     ngx_str_t *app);
-static void ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx);
+static ngx_int_t ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx);
+static ngx_int_t ngx_http_flv_live_tracks(ngx_http_flv_live_ctx_t *ctx);
 static ngx_uint_t ngx_http_flv_live_arg_on(ngx_http_request_t *r, char *name,
     size_t len);
 static ngx_int_t ngx_http_flv_live_status(ngx_uint_t reason);
@@ -117,7 +120,10 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
         return rc;
     }
 
-    ngx_http_flv_live_params(ctx);
+    rc = ngx_http_flv_live_params(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     flags = (ngx_media_http_play_wait(r) == 0 || r->method == NGX_HTTP_HEAD)
             ? NGX_MEDIA_PLAY_LIVE : 0;
@@ -324,27 +330,20 @@ ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx, ngx_str_t *app)
 }
 
 
-static void
+/* NGX_OK, or the status where the arguments are no good */
+
+static ngx_int_t
 ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx)
 {
-    uint32_t             audio, video;
+    ngx_int_t            rc;
     ngx_str_t            value;
     ngx_http_request_t  *r;
 
     r = ctx->request;
 
-    audio = (uint32_t) 1 << NGX_MEDIA_TRACK_AUDIO;
-    video = (uint32_t) 1 << NGX_MEDIA_TRACK_VIDEO;
-
-    ctx->params.tracks = ctx->type->tracks;
-
-    if (ngx_http_flv_live_arg_on(r, "onlyaudio", sizeof("onlyaudio") - 1)) {
-        ctx->params.tracks &= ~video;
-
-    } else if (ngx_http_flv_live_arg_on(r, "onlyvideo",
-                                        sizeof("onlyvideo") - 1))
-    {
-        ctx->params.tracks &= ~audio;
+    rc = ngx_http_flv_live_tracks(ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ngx_http_arg(r, (u_char *) "hevc", 4, &value) == NGX_OK) {
@@ -373,6 +372,60 @@ ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx)
         ctx->params.opt[NGX_HTTP_FLV_LIVE_OPT_FRAMING] =
                                              NGX_HTTP_FLV_LIVE_FRAMING_CHUNK;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_flv_live_tracks(ngx_http_flv_live_ctx_t *ctx)
+{
+    uint32_t             tracks;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    tracks = NGX_MEDIA_TRACKS_DEFAULT;
+
+    if (ngx_http_arg(r, (u_char *) "tracks", 6, &value) == NGX_OK) {
+
+        if (ngx_media_tracks_parse(value.data, value.data + value.len, &tracks)
+            != NGX_MEDIA_OK)
+        {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "play refused: \"tracks\" must be \"all\", "
+                          "\"default\" or a list such as \"v0,a1\", numbers "
+                          "up to %d", NGX_MEDIA_TRACK_ID_MAX);
+
+            return NGX_HTTP_BAD_REQUEST;
+        }
+
+        ctx->chosen = 1;
+    }
+
+    if (ngx_http_flv_live_arg_on(r, "onlyaudio", sizeof("onlyaudio") - 1)) {
+        tracks &= ~NGX_MEDIA_TRACKS_VIDEO;
+
+    } else if (ngx_http_flv_live_arg_on(r, "onlyvideo",
+                                        sizeof("onlyvideo") - 1))
+    {
+        tracks &= ~NGX_MEDIA_TRACKS_AUDIO;
+    }
+
+    tracks &= ctx->type->kinds;
+
+    if (ctx->type->single) {
+        tracks = ngx_media_tracks_single(tracks);
+    }
+
+    ctx->params.tracks = tracks;
+
+    if (ctx->chosen && (tracks & ~NGX_MEDIA_TRACKS_SCRIPT) == 0) {
+        return ngx_http_flv_live_not_carried(ctx);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -471,7 +524,7 @@ ngx_http_flv_live_carried(ngx_http_flv_live_ctx_t *ctx)
     uint32_t    want, all, have;
     ngx_uint_t  i;
 
-    if (ctx->type->carries == NULL) {
+    if (ctx->type->carries == NULL && !ctx->chosen) {
         return NGX_OK;
     }
 
@@ -482,7 +535,9 @@ ngx_http_flv_live_carried(ngx_http_flv_live_ctx_t *ctx)
     for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
 
         if ((have & (uint32_t) 1 << i)
-            && ctx->type->carries(ngx_media_play_codec(&ctx->consumer, i)))
+            && (ctx->type->carries == NULL
+                || ctx->type->carries(ngx_media_play_codec(&ctx->consumer,
+                                                           i))))
         {
             return NGX_OK;
         }

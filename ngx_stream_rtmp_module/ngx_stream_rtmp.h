@@ -35,6 +35,7 @@
 #include "ngx_media_flv.h"
 #include "ngx_media_rtmp_chunk.h"
 #include "ngx_media_rtmp_handshake.h"
+#include "ngx_media_tracks.h"
 #include "ngx_media_url.h"
 
 
@@ -70,10 +71,10 @@
 #define NGX_STREAM_RTMP_CAPS_MODEX         0x04
 #define NGX_STREAM_RTMP_CAPS_NANO          0x08
 
-/* bits of the tracks of one kind, see ngx_media_flv.h */
+/* values of the FourCC info maps of Enhanced RTMP v2 */
 
-#define NGX_STREAM_RTMP_VIDEO_TRACKS       0x00005555
-#define NGX_STREAM_RTMP_AUDIO_TRACKS       0x00002aaa
+#define NGX_STREAM_RTMP_CAN_DECODE         0x01
+#define NGX_STREAM_RTMP_CAN_FORWARD        0x04
 
 #define NGX_STREAM_RTMP_SERVER             "nginx-media"
 
@@ -130,6 +131,7 @@ struct ngx_stream_rtmp_block_s {
 typedef struct {
     int64_t                        last;       /* ms, unwrapped, of media */
     ngx_uint_t                     damaged;    /* bodies that were cut off */
+    ngx_uint_t                     beyond;     /* of tracks above the last */
     ngx_event_t                    nap;        /* reads again when it ends */
     uint8_t                        nal_size[NGX_MEDIA_MAX_TRACKS];
     ngx_media_rtmp_cs_t            streams[NGX_MEDIA_RTMP_EXTRA_STREAMS];
@@ -160,7 +162,8 @@ typedef struct {
     uint32_t                       msids;      /* bit set: created streams */
     uint32_t                       msid;       /* of publish or play */
     uint32_t                       caps;       /* capsEx of the peer */
-    uint32_t                       tracks;     /* of a player */
+    uint32_t                       wanted;     /* tracks that a player chose */
+    uint32_t                       tracks;     /* and which it receives */
 
     uint32_t                       window;     /* ack window of the peer */
     uint32_t                       acked;      /* bytes acknowledged to it */
@@ -175,7 +178,9 @@ typedef struct {
     unsigned                       connected:1;
     unsigned                       entered:1;  /* media session exists */
     unsigned                       amf3:1;     /* objectEncoding 3 */
-    unsigned                       enhanced:1; /* announced HEVC by FourCC */
+    unsigned                       hevc:1;     /* takes it by FourCC */
+    unsigned                       avc:1;
+    unsigned                       aac:1;
     unsigned                       fmle:1;     /* releaseStream or FCPublish
                                                 * before createStream */
     unsigned                       haivision:1;/* FCPublish after it */

@@ -23,8 +23,11 @@ static ngx_int_t ngx_stream_rtmp_connect_url(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_value_t *object);
 static ngx_uint_t ngx_stream_rtmp_connect_caps(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_value_t *object);
-static ngx_uint_t ngx_stream_rtmp_lists_hevc(ngx_media_amf_t *amf,
-    const ngx_media_amf_value_t *list);
+static ngx_uint_t ngx_stream_rtmp_connect_fourccs(ngx_stream_rtmp_session_t *s,
+    ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_value_t *object,
+    const char *name);
+static void ngx_stream_rtmp_fourcc(ngx_stream_rtmp_session_t *s,
+    const ngx_media_amf_str_t *fourcc);
 static ngx_int_t ngx_stream_rtmp_connect_reject(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd);
 static ngx_int_t ngx_stream_rtmp_connect_control(
@@ -172,50 +175,72 @@ ngx_stream_rtmp_connect_caps(ngx_stream_rtmp_session_t *s,
         enhanced = 1;
     }
 
-    ngx_media_amf_find(cmd->amf, object, "fourCcList", &v);
-
-    if (v.type != NGX_MEDIA_AMF_NONE) {
-        enhanced = 1;
-        s->enhanced |= ngx_stream_rtmp_lists_hevc(cmd->amf, &v);
-    }
-
-    ngx_media_amf_find(cmd->amf, object, "videoFourCcInfoMap", &v);
-
-    if (v.type != NGX_MEDIA_AMF_NONE) {
-        enhanced = 1;
-        s->enhanced |= ngx_stream_rtmp_lists_hevc(cmd->amf, &v);
-    }
-
-    ngx_media_amf_find(cmd->amf, object, "audioFourCcInfoMap", &v);
-
-    return enhanced || v.type != NGX_MEDIA_AMF_NONE;
+    enhanced |= ngx_stream_rtmp_connect_fourccs(s, cmd, object, "fourCcList");
+    enhanced |= ngx_stream_rtmp_connect_fourccs(s, cmd, object,
+                                                "videoFourCcInfoMap");
+    enhanced |= ngx_stream_rtmp_connect_fourccs(s, cmd, object,
+                                                "audioFourCcInfoMap");
+    return enhanced;
 }
 
 
-/* as key of a map, or as element of an array */
+/*
+ * A list of names, or a map of names to what the client can do with them.
+ * Returns 1 where there is one.
+ */
 
 static ngx_uint_t
-ngx_stream_rtmp_lists_hevc(ngx_media_amf_t *amf,
-    const ngx_media_amf_value_t *list)
+ngx_stream_rtmp_connect_fourccs(ngx_stream_rtmp_session_t *s,
+    ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_value_t *object,
+    const char *name)
 {
     ngx_media_amf_str_t    key;
     ngx_media_amf_iter_t   it;
-    ngx_media_amf_value_t  v;
+    ngx_media_amf_value_t  v, list;
 
-    ngx_media_amf_enter(amf, list, &it);
+    ngx_media_amf_find(cmd->amf, object, name, &list);
+
+    if (list.type == NGX_MEDIA_AMF_NONE) {
+        return 0;
+    }
+
+    ngx_media_amf_enter(cmd->amf, &list, &it);
 
     while (ngx_media_amf_next(&it, &key, &v) == NGX_MEDIA_OK) {
 
-        if (ngx_media_amf_str_is(&key, "hvc1")
-            || ngx_media_amf_str_is(&key, "*")
-            || ngx_media_amf_is(&v, "hvc1")
-            || ngx_media_amf_is(&v, "*"))
+        if (v.type == NGX_MEDIA_AMF_STRING) {
+            ngx_stream_rtmp_fourcc(s, &v.string);
+            continue;
+        }
+
+        /* a bad number means nothing: the name alone says enough */
+
+        if (v.type != NGX_MEDIA_AMF_NUMBER
+            || !(v.number >= 0 && v.number <= 0xffff)
+            || ((uint32_t) v.number & (NGX_STREAM_RTMP_CAN_DECODE
+                                       |NGX_STREAM_RTMP_CAN_FORWARD)))
         {
-            return 1;
+            ngx_stream_rtmp_fourcc(s, &key);
         }
     }
 
-    return 0;
+    return 1;
+}
+
+
+/* a codec that the client takes by its FourCC */
+
+static void
+ngx_stream_rtmp_fourcc(ngx_stream_rtmp_session_t *s,
+    const ngx_media_amf_str_t *fourcc)
+{
+    ngx_uint_t  all;
+
+    all = ngx_media_amf_str_is(fourcc, "*");
+
+    s->hevc |= all || ngx_media_amf_str_is(fourcc, "hvc1");
+    s->avc |= all || ngx_media_amf_str_is(fourcc, "avc1");
+    s->aac |= all || ngx_media_amf_str_is(fourcc, "mp4a");
 }
 
 

@@ -250,6 +250,12 @@ ngx_stream_rtmp_frames(ngx_stream_rtmp_session_t *s,
         }
     }
 
+    if (body.beyond && s->publisher->beyond++ == 0) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "RTMP publisher sent a track above %d, it and further "
+                      "ones are left out", NGX_MEDIA_TRACK_ID_MAX);
+    }
+
     if (rc == NGX_MEDIA_ERROR && s->publisher->damaged++ == 0) {
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                       "RTMP publisher sent a damaged message of type %uD, "

@@ -38,20 +38,15 @@ static ngx_int_t
 ngx_stream_rtmp_mux_header(ngx_media_wire_t *w,
     const ngx_media_heads_t *heads, const ngx_media_frame_t *first)
 {
-    uint32_t                  ts, tracks;
+    uint32_t                  ts;
     ngx_int_t                 rc;
     ngx_uint_t                i;
     const ngx_media_frame_t  *f;
 
-    tracks = ngx_media_wire_params(w)->tracks;
     ts = first ? (uint32_t) ngx_media_ms(first->dts) : 0;
 
     for (i = 0; i < heads->nframes; i++) {
         f = &heads->frames[i];
-
-        if (!(tracks & (uint32_t) 1 << f->track)) {
-            continue;
-        }
 
         /* libavformat takes metadata of a later time for subtitles */
 
@@ -70,10 +65,6 @@ ngx_stream_rtmp_mux_header(ngx_media_wire_t *w,
 static ngx_int_t
 ngx_stream_rtmp_mux_frame(ngx_media_wire_t *w, const ngx_media_frame_t *f)
 {
-    if (!(ngx_media_wire_params(w)->tracks & (uint32_t) 1 << f->track)) {
-        return NGX_DECLINED;
-    }
-
     return ngx_stream_rtmp_mux_write(w, f, (uint32_t) ngx_media_ms(f->dts));
 }
 

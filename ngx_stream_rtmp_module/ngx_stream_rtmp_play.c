@@ -21,10 +21,11 @@
 
 static ngx_int_t ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_str_t *name);
-static void ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s);
+static ngx_int_t ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s);
 static void ngx_stream_rtmp_play_params(ngx_stream_rtmp_session_t *s,
     ngx_media_wire_params_t *params);
-static ngx_int_t ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s);
+static ngx_int_t ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s,
+    const char *text);
 static ngx_int_t ngx_stream_rtmp_play_greet(ngx_stream_rtmp_session_t *s);
 static ngx_int_t ngx_stream_rtmp_play_event(ngx_stream_rtmp_session_t *s,
     ngx_uint_t event);
@@ -38,6 +39,11 @@ static const ngx_media_consumer_ops_t  ngx_stream_rtmp_consumer_ops = {
     ngx_stream_rtmp_output,
     ngx_stream_rtmp_event
 };
+
+
+static const char  ngx_stream_rtmp_bad_tracks[] =
+    "\"tracks\" must be \"all\", \"default\" or a list such as \"v0,a1\", "
+    "numbers up to 6";
 
 
 #define ngx_stream_rtmp_consumer_session(c)                                   \
@@ -141,7 +147,7 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
 
     if (name->len == 0) {
         s->media.reason = NGX_MEDIA_REASON_NAME;
-        return ngx_stream_rtmp_play_refuse(s);
+        return ngx_stream_rtmp_play_refuse(s, NULL);
     }
 
     rc = ngx_stream_rtmp_name(s, name);
@@ -149,7 +155,11 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
     if (rc == NGX_OK) {
         ngx_media_session_set_type(&s->media, NGX_MEDIA_CLIENT_RTMP_PLAY);
 
-        ngx_stream_rtmp_play_tracks(s);
+        if (ngx_stream_rtmp_play_tracks(s) != NGX_OK) {
+            s->media.reason = NGX_MEDIA_REASON_TRACKS;
+            return ngx_stream_rtmp_play_refuse(s, ngx_stream_rtmp_bad_tracks);
+        }
+
         ngx_stream_rtmp_play_params(s, &params);
 
         ngx_memzero(&s->consumer, sizeof(ngx_media_consumer_t));
@@ -160,7 +170,7 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_stream_rtmp_play_refuse(s);
+        return ngx_stream_rtmp_play_refuse(s, NULL);
     }
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
@@ -180,11 +190,15 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
 }
 
 
-/* ?onlyaudio=1 and ?onlyvideo=1 */
+/*
+ * ?tracks=, without which who can take several tracks gets all; ?onlyaudio=1
+ * and ?onlyvideo=1.  NGX_DECLINED: no such selection, or nothing is left.
+ */
 
-static void
+static ngx_int_t
 ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s)
 {
+    uint32_t             tracks;
     ngx_str_t            text;
     ngx_media_url_str_t  args, value;
 
@@ -193,18 +207,31 @@ ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s)
     args.data = text.data;
     args.len = text.len;
 
-    s->tracks = (uint32_t) -1;
+    tracks = (s->caps & NGX_STREAM_RTMP_CAPS_MULTITRACK)
+             ? NGX_MEDIA_TRACKS_ALL : NGX_MEDIA_TRACKS_DEFAULT;
+
+    if (ngx_media_arg(&args, "tracks", &value)
+        && ngx_media_tracks_parse(value.data, value.data + value.len, &tracks)
+           != NGX_MEDIA_OK)
+    {
+        return NGX_DECLINED;
+    }
 
     if (ngx_media_arg(&args, "onlyaudio", &value)
         && value.len == 1 && value.data[0] == '1')
     {
-        s->tracks &= ~NGX_STREAM_RTMP_VIDEO_TRACKS;
+        tracks &= ~NGX_MEDIA_TRACKS_VIDEO;
 
     } else if (ngx_media_arg(&args, "onlyvideo", &value)
                && value.len == 1 && value.data[0] == '1')
     {
-        s->tracks &= ~NGX_STREAM_RTMP_AUDIO_TRACKS;
+        tracks &= ~NGX_MEDIA_TRACKS_AUDIO;
     }
+
+    s->wanted = tracks;
+    s->tracks = tracks;
+
+    return (tracks & ~NGX_MEDIA_TRACKS_SCRIPT) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -216,17 +243,30 @@ ngx_stream_rtmp_play_params(ngx_stream_rtmp_session_t *s,
 
     params->opt[NGX_STREAM_RTMP_OPT_CHUNK_SIZE] = s->conf->chunk_size;
     params->opt[NGX_STREAM_RTMP_OPT_MSID] = s->msid;
-    params->opt[NGX_STREAM_RTMP_OPT_MODE] = s->enhanced
+    params->opt[NGX_STREAM_RTMP_OPT_MODE] = s->hevc
                                             ? 0 : NGX_MEDIA_FLV_HEVC_LEGACY;
+
+    /* who can take offsets has to take the form that they come in */
+
+    if ((s->caps & NGX_STREAM_RTMP_CAPS_MODEX)
+        && (s->caps & NGX_STREAM_RTMP_CAPS_NANO)
+        && s->avc && s->aac)
+    {
+        params->opt[NGX_STREAM_RTMP_OPT_MODE] |= NGX_MEDIA_FLV_NANO;
+    }
 }
 
 
-static ngx_int_t
-ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s)
-{
-    const char  *code, *text;
+/* text may be NULL: what the reason says */
 
-    text = ngx_media_reason_text(s->media.reason);
+static ngx_int_t
+ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s, const char *text)
+{
+    const char  *code;
+
+    if (text == NULL) {
+        text = ngx_media_reason_text(s->media.reason);
+    }
 
     code = (s->media.reason == NGX_MEDIA_REASON_NOT_FOUND
             || s->media.reason == NGX_MEDIA_REASON_NAME)
@@ -374,9 +414,10 @@ ngx_stream_rtmp_receive(ngx_stream_rtmp_session_t *s,
     }
 
     tracks = ngx_media_amf_str_is(&cmd->name, "receiveAudio")
-             ? NGX_STREAM_RTMP_AUDIO_TRACKS : NGX_STREAM_RTMP_VIDEO_TRACKS;
+             ? NGX_MEDIA_TRACKS_AUDIO : NGX_MEDIA_TRACKS_VIDEO;
 
-    tracks = v.boolean ? s->tracks | tracks : s->tracks & ~tracks;
+    tracks = v.boolean ? s->tracks | (s->wanted & tracks)
+                       : s->tracks & ~tracks;
 
     if (tracks != s->tracks) {
         s->tracks = tracks;

@@ -175,7 +175,8 @@ typedef enum {
     NGX_MEDIA_REASON_REPLACED,             /* another publisher took over */
     NGX_MEDIA_REASON_TIMEOUT,              /* publish_timeout passed */
     NGX_MEDIA_REASON_SLOW,                 /* player does not read */
-    NGX_MEDIA_REASON_SHUTDOWN              /* worker must stop now */
+    NGX_MEDIA_REASON_SHUTDOWN,             /* worker must stop now */
+    NGX_MEDIA_REASON_TRACKS                /* play: it has none of those */
 } ngx_media_reason_e;
 
 
@@ -327,9 +328,10 @@ void ngx_media_unpublish(ngx_media_session_t *s);
 
 typedef struct {
     ngx_uint_t              nframes;
-    ngx_media_frame_t       frames[NGX_MEDIA_MAX_TRACKS * 2];
-                                        /* META first, then CONFIG by track;
-                                         * data valid during the call */
+    ngx_media_frame_t       frames[NGX_MEDIA_MAX_TRACKS * 3];
+                                        /* META first, then CONFIG by track,
+                                         * then STICKY by track; data valid
+                                         * during the call */
     uint32_t                tracks;     /* bit set: tracks that exist */
     ngx_media_codec_info_t  info[NGX_MEDIA_MAX_TRACKS];
 } ngx_media_heads_t;
@@ -338,10 +340,15 @@ typedef struct {
 /*
  * One way to mux.  Wires with the same muxer, tracks and opt are one wire.
  * opt[] means what the muxer says (RTMP: chunk size, stream id, flags).
+ *
+ * A muxer sees frames of these tracks only, under the numbers that players get
+ * (ngx_media_tracks_number()): the lowest video and audio are the default
+ * ones.  Of tracks that were chosen one by one those that the source has not
+ * are left out when playing begins.
  */
 
 typedef struct {
-    uint32_t                tracks;     /* bit set wanted; ~0: all */
+    uint32_t                tracks;     /* bit set wanted */
     uint32_t                opt[3];
 } ngx_media_wire_params_t;
 

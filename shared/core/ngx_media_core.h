@@ -32,6 +32,7 @@
 
 #include "ngx_media_ring.h"
 #include "ngx_media_timeline.h"
+#include "ngx_media_tracks.h"
 #include "ngx_media_url.h"
 
 
@@ -52,6 +53,8 @@
 #define NGX_MEDIA_POSTS           1024
 #define NGX_MEDIA_HEADS           48
 #define NGX_MEDIA_STORES          14
+#define NGX_MEDIA_HEAD_KINDS                                                  \
+    (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META|NGX_MEDIA_FRAME_STICKY)
 #define NGX_MEDIA_CONFIG_MAX      32768   /* half of their chunk */
 #define NGX_MEDIA_TEXT_LEN        2048
 #define NGX_MEDIA_ID_LEN          8
@@ -107,13 +110,13 @@ struct ngx_media_client_s {
 };
 
 
-/* a blob that holds from frame seq on: metadata or the config of a track */
+/* what holds from frame seq on: metadata, or a config or such of a track */
 
 typedef struct {
     uint64_t    seq;
     uint32_t    off;
     uint32_t    size;
-    uint16_t    flags;              /* NGX_MEDIA_FRAME_CONFIG or _META */
+    uint16_t    flags;              /* one of NGX_MEDIA_HEAD_KINDS */
     uint8_t     track;
     uint8_t     codec;
     uint8_t     aux;
@@ -484,8 +487,8 @@ void ngx_media_source_rebuild(void);
 /* --- heads (ngx_media_heads.c) ------------------------------------------ */
 
 /*
- * Publisher: metadata or a config that holds from seq on.  NGX_OK; NGX_DONE:
- * the same as before; NGX_DECLINED: too large or no room.
+ * Publisher: metadata, a config or a STICKY frame that holds from seq on.
+ * NGX_OK; NGX_DONE: the same as before; NGX_DECLINED: too large or no room.
  */
 ngx_int_t ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
     uint64_t seq);
@@ -669,8 +672,15 @@ void ngx_media_services_exit(void);
 
 /* --- wires (ngx_media_wire.c) ------------------------------------------- */
 
+/* NULL: no memory, or too many selections of tracks of one source */
 ngx_media_wire_t *ngx_media_wire_get(ngx_media_feed_t *feed,
     const ngx_media_muxer_t *muxer, const ngx_media_wire_params_t *params);
+/*
+ * What a player asked for as it is shared: without the tracks that the source
+ * has not.  NGX_DECLINED: nothing is left.
+ */
+ngx_int_t ngx_media_wire_select(ngx_media_feed_t *feed,
+    const ngx_media_wire_params_t *params, ngx_media_wire_params_t *shared);
 void ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c);
 void ngx_media_wire_detach(ngx_media_consumer_t *c);
 /* reads what the ring has and appends it to the log */

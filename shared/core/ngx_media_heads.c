@@ -2,9 +2,11 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * Heads of a source: metadata and codec configurations, each with the frame
- * number from which it holds, so that a player that starts at an older
- * keyframe gets the configuration of that keyframe.
+ * Heads of a source: metadata, codec configurations and what else holds until
+ * the next of its kind (STICKY), each with the frame number from which it
+ * holds, so that a player that starts at an older keyframe gets the
+ * configuration of that keyframe.  All that the tracks of one source can have
+ * at a time fits: the table never overflows, only sizes can be too much.
  *
  * One writer, the publisher's worker.  Readers copy under a version: odd while
  * it is being written, and a copy is good only if the version is the same
@@ -122,8 +124,7 @@ ngx_media_heads_latest(ngx_media_head_table_t *h, ngx_media_frame_t *f)
         head = &h->head[i - 1];
 
         if (head->track == f->track
-            && ((head->flags ^ f->flags)
-                & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)) == 0)
+            && ((head->flags ^ f->flags) & NGX_MEDIA_HEAD_KINDS) == 0)
         {
             return head;
         }
@@ -157,8 +158,7 @@ ngx_media_heads_prune(ngx_media_source_t *src, ngx_uint_t how)
             next = &h->head[k];
 
             if (next->track == head->track
-                && ((next->flags ^ head->flags)
-                    & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)) == 0
+                && ((next->flags ^ head->flags) & NGX_MEDIA_HEAD_KINDS) == 0
                 && (how || next->seq <= src->ring.tail))
             {
                 keep = 0;
@@ -294,7 +294,7 @@ ngx_media_heads_select(ngx_media_source_t *src, ngx_media_head_table_t *copy,
 {
     uint32_t            i, k;
     ngx_uint_t          pass;
-    ngx_media_head_t   *head, *best[NGX_MEDIA_MAX_TRACKS * 2];
+    ngx_media_head_t   *head, *best[NGX_MEDIA_MAX_TRACKS * 3];
     ngx_media_frame_t  *f;
 
     ngx_memzero(best, sizeof(best));
@@ -306,6 +306,9 @@ ngx_media_heads_select(ngx_media_source_t *src, ngx_media_head_table_t *copy,
 
         if (head->flags & NGX_MEDIA_FRAME_CONFIG) {
             k += NGX_MEDIA_MAX_TRACKS;
+
+        } else if (head->flags & NGX_MEDIA_FRAME_STICKY) {
+            k += NGX_MEDIA_MAX_TRACKS * 2;
         }
 
         if (head->off + head->size > copy->used
@@ -317,7 +320,7 @@ ngx_media_heads_select(ngx_media_source_t *src, ngx_media_head_table_t *copy,
         best[k] = head;
     }
 
-    for (pass = 0; pass < 2; pass++) {
+    for (pass = 0; pass < 3; pass++) {
         for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
 
             head = best[pass * NGX_MEDIA_MAX_TRACKS + i];
@@ -336,7 +339,7 @@ ngx_media_heads_select(ngx_media_source_t *src, ngx_media_head_table_t *copy,
             f->aux = head->aux;
             f->data = ngx_media_heads_buffer + head->off;
 
-            if (pass == 0) {
+            if (pass != 1) {
                 continue;
             }
 

@@ -75,11 +75,12 @@ ngx_int_t
 ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params)
 {
-    uint64_t            seq;
-    ngx_uint_t          subset, was, unused;
-    ngx_media_feed_t   *feed;
-    ngx_media_wire_t   *w, *old;
-    ngx_media_entry_t  *e;
+    uint64_t                  seq;
+    ngx_uint_t                subset, was, unused;
+    ngx_media_feed_t         *feed;
+    ngx_media_wire_t         *w, *old;
+    ngx_media_entry_t        *e;
+    ngx_media_wire_params_t   shared;
 
     old = c->wire;
 
@@ -88,7 +89,12 @@ ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
     }
 
     feed = old->feed;
-    w = ngx_media_wire_get(feed, muxer, params);
+
+    /* where nothing is left of them, nothing of them comes */
+
+    (void) ngx_media_wire_select(feed, params, &shared);
+
+    w = ngx_media_wire_get(feed, muxer, &shared);
 
     if (w == NULL) {
         return NGX_ERROR;
@@ -112,7 +118,7 @@ ngx_media_play_switch(ngx_media_consumer_t *c, const ngx_media_muxer_t *muxer,
         seq = e ? e->seq : seq;
     }
 
-    subset = (params->tracks & ~old->params.tracks) == 0;
+    subset = (shared.tracks & ~old->params.tracks) == 0;
     unused = (w->nconsumers == 0);
 
     ngx_media_wire_detach(c);

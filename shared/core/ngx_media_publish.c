@@ -93,6 +93,8 @@ static ngx_int_t ngx_media_publish_write(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static ngx_int_t ngx_media_publish_head(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
+static void ngx_media_publish_main(ngx_media_publisher_t *p,
+    ngx_media_frame_t *f);
 static void ngx_media_publish_atc(ngx_media_publisher_t *p,
     ngx_media_frame_t *f);
 static void ngx_media_publish_sync(ngx_media_publisher_t *p,
@@ -684,7 +686,7 @@ ngx_media_publish_write(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 
     dts = f->dts;
 
-    if (out.flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META)) {
+    if (out.flags & NGX_MEDIA_HEAD_KINDS) {
 
         /* their times are often 0 whatever the clock says: the last one */
 
@@ -761,10 +763,7 @@ ngx_media_publish_head(ngx_media_publisher_t *p, ngx_media_frame_t *f)
         src->track[f->track].present = 1;
         src->tracks |= 1u << f->track;
 
-        if (ngx_media_codec_is_video(f->codec) && !p->video) {
-            p->video = 1;
-            p->main = f->track;
-        }
+        ngx_media_publish_main(p, f);
     }
 
     rc = ngx_media_heads_add(src, f, src->ring.head);
@@ -785,6 +784,20 @@ ngx_media_publish_head(ngx_media_publisher_t *p, ngx_media_frame_t *f)
     }
 
     return NGX_OK;
+}
+
+
+/* of several video tracks the one with the lowest number */
+
+static void
+ngx_media_publish_main(ngx_media_publisher_t *p, ngx_media_frame_t *f)
+{
+    if (ngx_media_codec_is_video(f->codec)
+        && (!p->video || f->track < p->main))
+    {
+        p->video = 1;
+        p->main = f->track;
+    }
 }
 
 
@@ -819,7 +832,6 @@ ngx_media_publish_atc(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 static void
 ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 {
-    ngx_uint_t           video;
     ngx_media_track_t   *track;
     ngx_media_source_t  *src;
 
@@ -832,7 +844,6 @@ ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
     }
 
     track = &src->track[f->track];
-    video = ngx_media_codec_is_video(f->codec);
 
     if (!track->present) {
         track->present = 1;
@@ -844,10 +855,7 @@ ngx_media_publish_sync(ngx_media_publisher_t *p, ngx_media_frame_t *f)
         track->info.codec = f->codec;
     }
 
-    if (video && !p->video) {
-        p->video = 1;
-        p->main = f->track;
-    }
+    ngx_media_publish_main(p, f);
 
     if (!(p->begun & (1u << f->track))) {
         p->begun |= 1u << f->track;

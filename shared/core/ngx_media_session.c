@@ -556,11 +556,12 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     const ngx_media_consumer_ops_t *ops, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params, ngx_uint_t flags)
 {
-    ngx_str_t            vhost, app, stream;
-    ngx_uint_t           live;
-    ngx_media_feed_t    *feed;
-    ngx_media_wire_t    *w;
-    ngx_media_source_t  *src;
+    ngx_str_t                 vhost, app, stream;
+    ngx_uint_t                live;
+    ngx_media_feed_t         *feed;
+    ngx_media_wire_t         *w;
+    ngx_media_source_t       *src;
+    ngx_media_wire_params_t   shared;
 
     if (c->wire) {
         return NGX_ERROR;
@@ -603,14 +604,20 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
         return NGX_ERROR;
     }
 
+    if (ngx_media_wire_select(feed, params, &shared) != NGX_OK) {
+        s->reason = NGX_MEDIA_REASON_TRACKS;
+        return NGX_DECLINED;
+    }
+
     /* of the newest configuration, whatever the publisher was given */
 
     ngx_media_policy_copy(&feed->policy, ngx_media_core_conf(s));
 
-    w = ngx_media_wire_get(feed, muxer, params);
+    w = ngx_media_wire_get(feed, muxer, &shared);
 
     if (w == NULL) {
-        return NGX_ERROR;
+        s->reason = NGX_MEDIA_REASON_FULL;
+        return NGX_DECLINED;
     }
 
     c->ops = ops;
@@ -844,7 +851,8 @@ ngx_media_reason_text(ngx_uint_t reason)
     static const char  *texts[] = {
         "ok", "bad name", "stream is busy", "server is full",
         "stream not found", "denied", "kicked", "replaced by another publisher",
-        "timed out", "client is too slow", "server is shutting down"
+        "timed out", "client is too slow", "server is shutting down",
+        "stream has none of these tracks"
     };
 
     if (reason >= sizeof(texts) / sizeof(texts[0])) {

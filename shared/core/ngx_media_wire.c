@@ -45,6 +45,12 @@ static void ngx_media_wire_bare(ngx_media_wire_t *w,
     ngx_media_heads_t *heads, ngx_media_frame_t *before);
 static ngx_int_t ngx_media_wire_configs(ngx_media_wire_t *w,
     ngx_media_heads_t *heads, int64_t dts);
+static void ngx_media_wire_heads(ngx_media_wire_t *w,
+    ngx_media_heads_t *heads);
+static ngx_int_t ngx_media_wire_mux(ngx_media_wire_t *w,
+    const ngx_media_frame_t *f);
+static uint32_t ngx_media_wire_lead(ngx_media_wire_t *w);
+static void ngx_media_wire_mark(ngx_media_wire_t *w, ngx_media_frame_t *f);
 static ngx_int_t ngx_media_wire_append(ngx_media_wire_t *w,
     ngx_media_frame_t *f);
 static void ngx_media_wire_resync(ngx_media_wire_t *w);
@@ -76,8 +82,11 @@ ngx_media_wire_t *
 ngx_media_wire_get(ngx_media_feed_t *feed, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params)
 {
+    ngx_uint_t         chosen;
     ngx_queue_t       *q;
     ngx_media_wire_t  *w;
+
+    chosen = 0;
 
     for (q = ngx_queue_head(&feed->wires);
          q != ngx_queue_sentinel(&feed->wires);
@@ -91,6 +100,20 @@ ngx_media_wire_get(ngx_media_feed_t *feed, const ngx_media_muxer_t *muxer,
         {
             return w;
         }
+
+        chosen += ngx_media_tracks_chosen(w->params.tracks);
+    }
+
+    /* clients say what they choose: they must not make logs without end */
+
+    if (chosen >= NGX_MEDIA_SELECTIONS_MAX
+        && ngx_media_tracks_chosen(params->tracks))
+    {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "\"%*s/%*s\" is played in too many selections of tracks",
+                      (size_t) feed->source->app_len, feed->source->app,
+                      (size_t) feed->source->stream_len, feed->source->stream);
+        return NULL;
     }
 
     w = ngx_calloc(sizeof(ngx_media_wire_t) + muxer->ctx_size,
@@ -109,6 +132,33 @@ ngx_media_wire_get(ngx_media_feed_t *feed, const ngx_media_muxer_t *muxer,
     ngx_queue_insert_tail(&feed->wires, &w->queue);
 
     return w;
+}
+
+
+ngx_int_t
+ngx_media_wire_select(ngx_media_feed_t *feed,
+    const ngx_media_wire_params_t *params, ngx_media_wire_params_t *shared)
+{
+    ngx_media_source_t  *src;
+
+    src = feed->source;
+    *shared = *params;
+
+    shared->tracks &= NGX_MEDIA_TRACKS_ALL;
+
+    if (!ngx_media_tracks_chosen(shared->tracks)
+        || !ngx_media_source_live(src)
+        || ngx_media_msec() - src->pub_msec < NGX_MEDIA_SETTLED)
+    {
+        return NGX_OK;
+    }
+
+    shared->tracks = ngx_media_tracks_limit(shared->tracks,
+                                            src->tracks
+                                            | NGX_MEDIA_TRACKS_SCRIPT);
+
+    return (shared->tracks & ~NGX_MEDIA_TRACKS_SCRIPT) ? NGX_OK
+                                                       : NGX_DECLINED;
 }
 
 
@@ -170,6 +220,17 @@ ngx_media_wire_reset(ngx_media_wire_t *w)
         && ngx_media_source_live(src))
     {
         w->seq = key;
+
+        if (ngx_media_wire_lead(w)) {
+
+            /* its own keyframe may stand before that of the main video */
+
+            w->seq = ngx_max(ngx_media_ring_load(&src->ring.tail),
+                             ngx_media_ring_load(&src->first_seq));
+            w->seq = ngx_max(w->seq, key - ngx_min(key,
+                                                   NGX_MEDIA_LOOK_BACK));
+            w->need_key = 1;
+        }
 
     } else {
         w->seq = ngx_media_ring_load(&src->ring.head);
@@ -489,6 +550,8 @@ ngx_media_wire_admit(ngx_media_wire_t *w, ngx_media_frame_t *f)
 {
     ngx_media_heads_t  heads;
 
+    ngx_media_wire_mark(w, f);
+
     if (f->flags & NGX_MEDIA_FRAME_BREAK) {
 
         /* another publisher: its first keyframe is the next start */
@@ -600,13 +663,13 @@ ngx_media_wire_configs(ngx_media_wire_t *w, ngx_media_heads_t *heads,
         f = &heads->frames[i];
         f->dts = dts;
 
-        if (!(f->flags & NGX_MEDIA_FRAME_CONFIG)
+        if (!(f->flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_STICKY))
             || !(w->params.tracks & (1u << f->track)))
         {
             continue;
         }
 
-        rc = w->blob ? w->muxer->frame(w, f) : ngx_media_wire_append(w, f);
+        rc = w->blob ? ngx_media_wire_mux(w, f) : ngx_media_wire_append(w, f);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -614,6 +677,101 @@ ngx_media_wire_configs(ngx_media_wire_t *w, ngx_media_heads_t *heads,
     }
 
     return NGX_OK;
+}
+
+
+/* what holds, as the players of this wire see it */
+
+static void
+ngx_media_wire_heads(ngx_media_wire_t *w, ngx_media_heads_t *heads)
+{
+    uint32_t                 tracks;
+    ngx_uint_t               i, n, to;
+    ngx_media_frame_t       *f;
+    ngx_media_codec_info_t   info[NGX_MEDIA_MAX_TRACKS];
+
+    n = 0;
+
+    for (i = 0; i < heads->nframes; i++) {
+        f = &heads->frames[i];
+
+        if (w->params.tracks & (1u << f->track)) {
+            heads->frames[n] = *f;
+            heads->frames[n].track = ngx_media_tracks_number(w->params.tracks,
+                                                             f->track);
+            n++;
+        }
+    }
+
+    heads->nframes = n;
+
+    tracks = 0;
+    ngx_memzero(info, sizeof(info));
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        if (heads->tracks & w->params.tracks & (1u << i)) {
+            to = ngx_media_tracks_number(w->params.tracks, (uint8_t) i);
+            info[to] = heads->info[i];
+            tracks |= 1u << to;
+        }
+    }
+
+    heads->tracks = tracks;
+    ngx_memcpy(heads->info, info, sizeof(info));
+}
+
+
+static ngx_int_t
+ngx_media_wire_mux(ngx_media_wire_t *w, const ngx_media_frame_t *f)
+{
+    ngx_media_frame_t  out;
+
+    out = *f;
+    out.track = ngx_media_tracks_number(w->params.tracks, f->track);
+
+    return w->muxer->frame(w, &out);
+}
+
+
+/*
+ * The publisher marks keyframes of the main video, the lowest one, as starts.
+ * A wire that has other video but not this one starts at keyframes of its own
+ * lowest: the bit of it, or 0.
+ */
+
+static uint32_t
+ngx_media_wire_lead(ngx_media_wire_t *w)
+{
+    uint32_t  all, main, have;
+
+    all = w->feed->source->tracks & NGX_MEDIA_TRACKS_VIDEO;
+    main = ngx_media_tracks_single(all);
+    have = all & w->params.tracks;
+
+    return (have & main) ? 0 : ngx_media_tracks_single(have);
+}
+
+
+static void
+ngx_media_wire_mark(ngx_media_wire_t *w, ngx_media_frame_t *f)
+{
+    uint32_t  lead;
+
+    lead = ngx_media_wire_lead(w);
+
+    if (lead == 0) {
+        return;
+    }
+
+    f->flags &= ~NGX_MEDIA_FRAME_SYNC;
+
+    if (lead == (1u << f->track)
+        && (f->flags & NGX_MEDIA_FRAME_KEY)
+        && !(f->flags & (NGX_MEDIA_FRAME_EXTRA|NGX_MEDIA_FRAME_EOS)))
+    {
+        f->flags |= NGX_MEDIA_FRAME_SYNC;
+    }
 }
 
 
@@ -634,7 +792,7 @@ ngx_media_wire_frame(ngx_media_wire_t *w, ngx_media_frame_t *f)
     head = w->head;
 
     if (w->pending_key
-        && !(f->flags & (NGX_MEDIA_FRAME_CONFIG|NGX_MEDIA_FRAME_META))
+        && !(f->flags & NGX_MEDIA_HEAD_KINDS)
         && f->track != NGX_MEDIA_TRACK_SCRIPT)
     {
         f->flags |= NGX_MEDIA_FRAME_SYNC;
@@ -671,7 +829,7 @@ ngx_media_wire_append(ngx_media_wire_t *w, ngx_media_frame_t *f)
 
     head = w->head;
 
-    if (w->muxer->frame(w, f) == NGX_ERROR
+    if (ngx_media_wire_mux(w, f) == NGX_ERROR
         || (w->head != head && ngx_media_wire_index(w, head, f) != NGX_OK))
     {
         ngx_media_wire_truncate(w, head);
@@ -1030,6 +1188,8 @@ ngx_media_wire_blob(ngx_media_wire_t *w, ngx_uint_t first,
         ngx_memzero(&key, sizeof(ngx_media_frame_t));
         key.seq = w->key_seq;
         key.dts = w->key_dts;
+
+        ngx_media_wire_heads(w, &heads);
 
         rc = w->muxer->header(w, &heads, &key);
 

@@ -25,6 +25,9 @@
 #define NGX_MEDIA_JUMPS_MAX      2       /* and no byte taken in between */
 #define NGX_MEDIA_OUT_MAX        262144  /* bytes of the protocol's own */
 #define NGX_MEDIA_LOG_SHARE      4       /* of the zone: log of laggards */
+#define NGX_MEDIA_SELECTIONS_MAX 64      /* logs of chosen tracks, per feed */
+#define NGX_MEDIA_SETTLED        2000    /* ms, then a publish has its tracks */
+#define NGX_MEDIA_LOOK_BACK      512     /* frames, for a key of other video */
 
 
 /* memory that bufs of the protocols may refer to */
