@@ -187,8 +187,8 @@ typedef struct {
  * and track numbers that have no track are left out.  A frame with CONFIG or
  * EOS never has KEY.  A packet type we do not know is handed out with EXTRA
  * and its number in aux, the metadata of a video and the MultichannelConfig of
- * an audio with STICKY too.  Of data "@setDataFrame" is left out; onMetaData has
- * META.  aux of AAC and MP3 in legacy form is the sound byte.
+ * an audio with STICKY too.  Of data "@setDataFrame" is left out; onMetaData
+ * has META.  aux of AAC and MP3 in legacy form is the sound byte.
  */
 void ngx_media_flv_body_init(ngx_media_flv_body_t *it, uint8_t type,
     const u_char *pos, const u_char *end);

@@ -20,7 +20,8 @@
 #define NGX_MEDIA_FLV_ST_DONE       2
 
 #define NGX_MEDIA_FLV_NO_MULTI      0xff
-#define NGX_MEDIA_FLV_TRACK_MAX     ngx_media_track_audio(NGX_MEDIA_TRACK_ID_MAX)
+#define NGX_MEDIA_FLV_TRACK_MAX                                               \
+    ngx_media_track_audio(NGX_MEDIA_TRACK_ID_MAX)
 
 #define NGX_MEDIA_FLV_SOUND_MP3     2
 #define NGX_MEDIA_FLV_SOUND_EX      9
