@@ -380,28 +380,32 @@ ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx)
 static ngx_int_t
 ngx_http_flv_live_tracks(ngx_http_flv_live_ctx_t *ctx)
 {
-    uint32_t             tracks;
-    ngx_str_t            value;
-    ngx_http_request_t  *r;
+    uint32_t              tracks;
+    ngx_http_request_t   *r;
+    ngx_media_url_str_t   args;
 
     r = ctx->request;
 
+    args.data = r->args.data;
+    args.len = r->args.len;
+
     tracks = NGX_MEDIA_TRACKS_DEFAULT;
 
-    if (ngx_http_arg(r, (u_char *) "tracks", 6, &value) == NGX_OK) {
+    switch (ngx_media_tracks_arg(&args, &tracks)) {
 
-        if (ngx_media_tracks_parse(value.data, value.data + value.len, &tracks)
-            != NGX_MEDIA_OK)
-        {
-            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                          "play refused: \"tracks\" must be \"all\", "
-                          "\"default\" or a list such as \"v0,a1\", numbers "
-                          "up to %d", NGX_MEDIA_TRACK_ID_MAX);
-
-            return NGX_HTTP_BAD_REQUEST;
-        }
-
+    case NGX_MEDIA_OK:
         ctx->chosen = 1;
+        break;
+
+    case NGX_MEDIA_ERROR:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "play refused: \"tracks\" must be \"all\", \"default\" "
+                      "or a list such as \"v0,a1\", numbers up to %d",
+                      NGX_MEDIA_TRACK_ID_MAX);
+        return NGX_HTTP_BAD_REQUEST;
+
+    default: /* NGX_MEDIA_DECLINED */
+        break;
     }
 
     if (ngx_http_flv_live_arg_on(r, "onlyaudio", sizeof("onlyaudio") - 1)) {

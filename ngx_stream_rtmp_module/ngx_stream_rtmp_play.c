@@ -210,10 +210,7 @@ ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s)
     tracks = (s->caps & NGX_STREAM_RTMP_CAPS_MULTITRACK)
              ? NGX_MEDIA_TRACKS_ALL : NGX_MEDIA_TRACKS_DEFAULT;
 
-    if (ngx_media_arg(&args, "tracks", &value)
-        && ngx_media_tracks_parse(value.data, value.data + value.len, &tracks)
-           != NGX_MEDIA_OK)
-    {
+    if (ngx_media_tracks_arg(&args, &tracks) == NGX_MEDIA_ERROR) {
         return NGX_DECLINED;
     }
 

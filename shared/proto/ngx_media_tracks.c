@@ -63,6 +63,40 @@ ngx_media_tracks_parse(const u_char *pos, const u_char *end, uint32_t *tracks)
 }
 
 
+int
+ngx_media_tracks_arg(const ngx_media_url_str_t *args, uint32_t *tracks)
+{
+    const u_char         *p, *last, *end;
+    ngx_media_url_str_t   value;
+
+    if (!ngx_media_arg(args, "tracks", &value)) {
+        return NGX_MEDIA_DECLINED;
+    }
+
+    last = value.data + value.len;
+    end = args->data + args->len;
+
+    while (last < end && *last == ',') {
+
+        for (p = last + 1; p < end && *p != '='; p++) {
+
+            if (*p == ',' || *p == '&' || *p == ';' || *p == '?' || *p == '#')
+            {
+                break;
+            }
+        }
+
+        if (p < end && *p == '=') {
+            break;
+        }
+
+        last = p;
+    }
+
+    return ngx_media_tracks_parse(value.data, last, tracks);
+}
+
+
 /* behind a word that stands at pos, or NULL */
 
 static const u_char *

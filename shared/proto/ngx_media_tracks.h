@@ -20,6 +20,7 @@
 
 #include "ngx_media_rc.h"
 #include "ngx_media_codec.h"
+#include "ngx_media_url.h"
 
 
 /*
@@ -35,6 +36,13 @@
  */
 int ngx_media_tracks_parse(const u_char *pos, const u_char *end,
     uint32_t *tracks);
+
+/*
+ * Looks the argument "tracks" up and reads it.  "," also stands between
+ * arguments: what follows one belongs to the selection where it has no "=".
+ * Returns as above, NGX_MEDIA_DECLINED: there is no such argument.
+ */
+int ngx_media_tracks_arg(const ngx_media_url_str_t *args, uint32_t *tracks);
 
 /*
  * Number that a track of the set has for who gets this set: the lowest one of

@@ -18,7 +18,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint32_t  tracks;
+    uint32_t             tracks;
+    ngx_media_url_str_t  args;
+
+    tracks = 0;
+
+    args.data = (u_char *) data;
+    args.len = size;
+
+    if (ngx_media_tracks_arg(&args, &tracks) == NGX_MEDIA_OK && tracks == 0) {
+        abort();
+    }
 
     tracks = 0;
 

@@ -65,6 +65,51 @@ ngx_media_tracks_test_parse(void)
 
 
 static void
+ngx_media_tracks_test_arg(void)
+{
+    int                   rc;
+    size_t                i;
+    uint32_t              tracks;
+    ngx_media_url_str_t   args;
+
+    static const struct {
+        const char  *args;
+        int          rc;
+        uint32_t     tracks;
+    } list[] = {
+        { "", NGX_MEDIA_DECLINED, 1 },
+        { "track=v0", NGX_MEDIA_DECLINED, 1 },
+        { "tracks=v0", NGX_MEDIA_OK, 0x8001 },
+        { "tracks=v0,a1", NGX_MEDIA_OK, 0x8009 },
+        { "x=y&tracks=v0,a1&onlyaudio=1", NGX_MEDIA_OK, 0x8009 },
+        { "x=y,tracks=v0,a1,vhost=z,a2", NGX_MEDIA_OK, 0x8009 },
+        { "tracks=v0,a=1", NGX_MEDIA_OK, 0x8001 },
+        { "tracks=v0,a1?x,a2", NGX_MEDIA_OK, 0x8009 },
+        { "tracks", NGX_MEDIA_ERROR, 1 },
+        { "tracks=", NGX_MEDIA_ERROR, 1 },
+        { "tracks=,a1", NGX_MEDIA_ERROR, 1 },
+        { "tracks=v0,", NGX_MEDIA_ERROR, 1 },
+        { "tracks=v0,&a=b", NGX_MEDIA_ERROR, 1 },
+        { "tracks=v0,v7", NGX_MEDIA_ERROR, 1 }
+    };
+
+    for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+
+        args.len = strlen(list[i].args);
+        args.data = ngx_media_test_dup(list[i].args, args.len);
+        tracks = 1;
+
+        rc = ngx_media_tracks_arg(&args, &tracks);
+
+        ok(rc == list[i].rc && tracks == list[i].tracks, "\"%s\"",
+           list[i].args);
+
+        free((void *) args.data);
+    }
+}
+
+
+static void
 ngx_media_tracks_test_sets(void)
 {
     uint32_t  set;
@@ -119,6 +164,7 @@ int
 main(void)
 {
     ngx_media_tracks_test_parse();
+    ngx_media_tracks_test_arg();
     ngx_media_tracks_test_sets();
 
     return done_testing();
