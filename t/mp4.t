@@ -13,138 +13,28 @@ use strict;
 
 use Test::More;
 
-use Cwd qw/ abs_path /;
-use File::Basename qw/ dirname /;
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::Nginx::MP4;
+
 use File::Temp qw/ tempdir /;
 
-my $root = abs_path(dirname(__FILE__) . '/..');
-my $objs = $ENV{TEST_NGINX_OBJS} || "$root/objs";
-my $mux = "$objs/unit/tools/mux-mp4";
-my $check = "$root/t/tools/check-mp4";
+my @check = check_mp4();
 my $dir = tempdir(CLEANUP => 1);
-
-chdir $root or die;
+my ($status, $out);
 
 for my $program (qw/ ffmpeg ffprobe /) {
     plan(skip_all => "$program not found")
         unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
 }
 
-sub run {
-    my (@command) = @_;
+my $mux = mux_mp4();
 
-    open my $fh, '-|', 'timeout', '-k', 5, 120, 'sh', '-c',
-        'exec "$@" 2>&1 </dev/null', 'sh', @command or die "$command[0]: $!\n";
-    my $out = do { local $/; <$fh> } // '';
-    close $fh;
-
-    return ($? >> 8, $out);
-}
-
-my ($status, $out) = run('make', '-ks', '-f', 't/tools/unit.mk', 'tools',
-    "OBJS=$objs");
-
-is($status, 0, 'the tool is built') or diag($out);
+ok($mux, 'the tool is built') or done_testing(), exit 1;
 
 ###############################################################################
-
-# What ffmpeg wrote: extradata of a stream, packets with their bytes.
-
-sub packets {
-    my ($file) = @_;
-
-    my ($rc, $text) = run(qw/ ffprobe -v error -of compact -show_entries /,
-        'packet=stream_index,pts_time,dts_time,size,pos,flags', $file);
-    my ($rc2, $dump) = run(qw/ ffprobe -v error -show_data -of json
-        -show_entries /, 'stream=index,codec_name,extradata', $file);
-
-    my (@streams, @packets);
-
-    while ($dump =~ /"index":\s*(\d+),\s*"codec_name":\s*"(\w+)"
-        (?:,\s*"extradata":\s*"((?:[^"\\]|\\.)*)")?/gsx)
-    {
-        my ($i, $name, $lines, $hex) = ($1, $2, $3 // '', '');
-
-        $hex .= $1 while $lines =~ /[0-9a-f]{8}: ((?:[0-9a-f]{2,4} ?)+)/g;
-        $hex =~ s/ //g;
-
-        $streams[$i] = { codec => $name, extra => pack 'H*', $hex };
-    }
-
-    open my $fh, '<:raw', $file or die "$file: $!\n";
-
-    while ($text =~ /^packet\|(.*)$/mg) {
-        my %p = map { split /=/, $_, 2 } split /\|/, $1;
-
-        seek $fh, $p{pos}, 0;
-        read $fh, $p{data}, $p{size};
-        push @packets, \%p;
-    }
-
-    close $fh;
-
-    return (\@streams, \@packets);
-}
-
-my %FOURCC = (h264 => 'avc1', hevc => 'hvc1', av1 => 'av01', vp9 => 'vp09',
-    vp8 => 'vp08', aac => 'mp4a', mp3 => '.mp3', opus => 'Opus',
-    ac3 => 'ac-3', eac3 => 'ec-3', flac => 'fLaC');
-
-my %VIDEO = map { $_ => 1 } qw/ h264 hevc av1 vp9 vp8 /;
-
-sub tag {
-    my ($type, $ms, $body) = @_;
-    my $size = length $body;
-
-    return pack('CCnnCCn', $type, $size >> 16, $size & 0xffff,
-        $ms >> 8 & 0xffff, $ms & 0xff, $ms >> 24, 0) . "\0" . $body
-        . pack 'N', $size + 11;
-}
-
-# A file of ffmpeg as Enhanced FLV, a second later.
-
-sub to_flv {
-    my ($from, $to) = @_;
-    my ($streams, $packets) = packets($from);
-    my $flv = pack 'a3CCNN', 'FLV', 1, 5, 9, 0;
-
-    for my $s (@$streams) {
-        my $extra = $s->{extra};
-
-        next if $extra eq '' || $s->{codec} eq 'mp3'
-            || $s->{codec} eq 'vp8';
-
-        $extra = "fLaC\x80\0\0\x22$extra"
-            if $s->{codec} eq 'flac' && $extra !~ /^fLaC/;
-
-        my $fourcc = $FOURCC{$s->{codec}};
-
-        $flv .= $VIDEO{$s->{codec}} ? tag(9, 1000, "\x90$fourcc$extra")
-            : tag(8, 1000, "\x90$fourcc$extra");
-    }
-
-    for my $p (sort { $a->{dts_time} <=> $b->{dts_time} } @$packets) {
-        my $s = $streams->[$p->{stream_index}];
-        my ($pts, $dts) = map { int($_ * 1000 + 1000.5) } $p->{pts_time},
-            $p->{dts_time};
-        my $fourcc = $FOURCC{$s->{codec}};
-
-        if (!$VIDEO{$s->{codec}}) {
-            $flv .= tag(8, $dts, "\x91$fourcc$p->{data}");
-            next;
-        }
-
-        my $key = $p->{flags} =~ /K/ ? 0x10 : 0x20;
-        my $cts = $fourcc =~ /^(?:avc|hvc)/
-            ? substr(pack('N', ($pts - $dts) & 0xffffff), 1) : '';
-
-        $flv .= tag(9, $dts, chr(0x81 | $key) . "$fourcc$cts$p->{data}");
-    }
-
-    open my $fh, '>:raw', $to or die "$to: $!\n";
-    print $fh $flv;
-    close $fh;
-}
 
 # Times of the frames that ffmpeg decodes, in order.
 
@@ -182,7 +72,7 @@ sub convert {
     unlike($text, qr/^clock \d+ \d+ [1-9]|^clock \d+ \d+ \d+ [1-9]/m,
         "$name: no gap, nothing left out") or diag($text);
 
-    my ($rc2, $found) = run($^X, $check, $file);
+    my ($rc2, $found) = run(@check, $file);
 
     is($rc2, 0, "$name: checked") or diag($found);
 
@@ -261,7 +151,7 @@ convert('h264, aac, true ends', "$dir/h264-aac.mp4", "$dir/h264-aac.flv", 1, 1,
 for my $only (qw/ video audio /) {
     my ($rc, $text) = run($mux, '-t', $only, "$dir/h264-aac.flv",
         "$dir/one.mp4");
-    my ($rc2, $found) = run($^X, $check, "$dir/one.mp4");
+    my ($rc2, $found) = run(@check, "$dir/one.mp4");
 
     is("$rc$rc2", '00', "$only alone") or diag("$text$found");
 }
@@ -308,7 +198,7 @@ sub faulty {
     print $fh @parts;
     close $fh;
 
-    my ($rc, $text) = run($^X, $check, "$dir/bad.mp4");
+    my ($rc, $text) = run(@check, "$dir/bad.mp4");
 
     ok($rc == 1 && $text =~ $want, "found: $name") or diag("$rc: $text");
 }
@@ -367,7 +257,7 @@ faulty('a strange track', qr/no track 9/, $init,
 faulty('a keyframe that is none', qr/sync/, $init,
     edit($good[0], 'trun', set(12, "\1\1\0\0")));
 
-($status, $out) = run($^X, $check, "$dir/good.mp4");
+($status, $out) = run(@check, "$dir/good.mp4");
 is($status, 0, 'nothing in a good file') or diag($out);
 
 ###############################################################################

@@ -21,8 +21,8 @@
 
 
 /*
- * MP3 has two names: "mp4a.40.34", which HLS wants, and that of its object
- * type, "mp4a.6B" or "mp4a.69", which browsers want for MP4.
+ * MP3 has two names: "mp4a.40.34", which HLS wants, and that of the object
+ * type in its sample entry, "mp4a.6B" or "mp4a.69", for DASH.
  */
 
 #define NGX_MEDIA_CODEC_STRING_HLS  0
