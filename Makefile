@@ -110,7 +110,7 @@ run: deps modules stop
 	 $(NGINX) -g "$$user"
 	@echo 'publish  rtmp://localhost:1935/live/STREAM'
 	@echo 'play     rtmp://localhost:1935/live/STREAM'
-	@echo '         http://localhost:8080/live/STREAM.flv'
+	@echo '         http://localhost:8080/live/STREAM.flv and .m3u8'
 	@echo 'API      http://localhost:1985/api/v1/summaries'
 	@echo 'log      $(RUN)/error.log; make stop ends it'
 

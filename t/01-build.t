@@ -38,7 +38,7 @@ my $core = $so{ngx_media_core_module};
 my @others = sort grep { !/core/ } keys %so;
 
 ok($so{$_}, "$_.so") for qw/ ngx_media_core_module ngx_stream_rtmp_module
-    ngx_http_flv_live_module /;
+    ngx_http_flv_live_module ngx_http_hls_module /;
 
 # loading
 

@@ -101,8 +101,16 @@ ngx_media_hls_get(ngx_str_t *host, ngx_str_t *app, ngx_str_t *stream,
 
     mcf = ngx_media_get_main_conf();
     v = ngx_media_conf_vhost(mcf, host);
-    v = v ? v : &mcf->def;
-    vhost = v->name;
+
+    /* a wildcard block holds vhosts of their own names */
+
+    if (v) {
+        vhost = *host;
+
+    } else {
+        v = &mcf->def;
+        vhost = v->name;
+    }
 
     conf = ngx_media_conf_app(v, app)[ngx_media_hls_policy_module.ctx_index];
 

@@ -1,0 +1,174 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * Headers of the answers and how long each may be kept by a cache
+ * (draft-pantos-hls-rfc8216bis, B.1: playlists that were waited for six
+ * target durations, others half a one; what is named by a number never
+ * changes).  Called by whoever answers; values that are made lie in the
+ * request's pool.
+ */
+
+
+#include "ngx_http_hls.h"
+
+
+#define NGX_HTTP_HLS_OBJECT_AGE    600
+#define NGX_HTTP_HLS_FOREVER_AGE   86400
+
+
+ngx_int_t
+ngx_http_hls_add_header(ngx_http_request_t *r, const char *key,
+    size_t key_len, u_char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) key;
+    h->key.len = key_len;
+    h->value.data = value;
+    h->value.len = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_hls_add_headers(ngx_http_request_t *r,
+    const ngx_http_hls_header_t *header)
+{
+    for ( /* void */ ; header->key.len; header++) {
+
+        if (ngx_http_hls_add_header(r, (char *) header->key.data,
+                                    header->key.len, header->value.data,
+                                    header->value.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* target: target duration of the playlist, s */
+
+ngx_int_t
+ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx, ngx_uint_t cache,
+    uint32_t target)
+{
+    u_char      *p, *last;
+    uint32_t     age;
+
+    switch (cache) {
+
+    case NGX_HTTP_HLS_CACHE_PLAYLIST:
+        age = ngx_max(target / 2, 1);
+        break;
+
+    case NGX_HTTP_HLS_CACHE_BLOCKED:
+        age = ngx_max(target, 1) * 6;
+        break;
+
+    case NGX_HTTP_HLS_CACHE_OBJECT:
+        age = NGX_HTTP_HLS_OBJECT_AGE;
+        break;
+
+    case NGX_HTTP_HLS_CACHE_FOREVER:
+        age = NGX_HTTP_HLS_FOREVER_AGE;
+        break;
+
+    default: /* NGX_HTTP_HLS_CACHE_NONE */
+
+        return ngx_http_hls_add_header(ctx->request, "Cache-Control",
+                                       sizeof("Cache-Control") - 1,
+                                       (u_char *) "no-cache, no-store",
+                                       sizeof("no-cache, no-store") - 1);
+    }
+
+    p = ngx_pnalloc(ctx->request->pool,
+                    sizeof("max-age=") - 1 + NGX_INT32_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(p, "max-age=%uD", age);
+
+    return ngx_http_hls_add_header(ctx->request, "Cache-Control",
+                                   sizeof("Cache-Control") - 1, p, last - p);
+}
+
+
+/* etag must live as long as the request */
+
+ngx_int_t
+ngx_http_hls_etag(ngx_http_request_t *r, ngx_str_t *etag)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "ETag");
+    h->value = *etag;
+
+    r->headers_out.etag = h;
+
+    return NGX_OK;
+}
+
+
+/* sends header and body; p stays as it is as long as the request lives */
+
+ngx_int_t
+ngx_http_hls_send_memory(ngx_http_request_t *r, u_char *p, size_t len)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = (off_t) len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_exiting) {
+        r->keepalive = 0;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = p;
+    b->last = p + len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = (len ? 1 : 0);
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
