@@ -137,6 +137,16 @@ uint64_t ngx_media_wire_offset(ngx_media_wire_t *w, uint64_t seq);
 void ngx_media_wire_enter_at(ngx_media_wire_t *w, ngx_media_consumer_t *c,
     uint64_t seq);
 
+/* ngx_media_wire_tracks.c */
+
+/* heads as the players of this wire see them: its tracks, their numbers */
+void ngx_media_wire_heads(ngx_media_wire_t *w, ngx_media_heads_t *heads);
+/* the frame, under the number that players get, to the muxer; as frame() */
+ngx_int_t ngx_media_wire_mux(ngx_media_wire_t *w, const ngx_media_frame_t *f);
+uint32_t ngx_media_wire_lead(ngx_media_wire_t *w);
+/* SYNC becomes a start for this wire */
+void ngx_media_wire_mark(ngx_media_wire_t *w, ngx_media_frame_t *f);
+
 /* ngx_media_consumer.c */
 
 ngx_media_segment_t *ngx_media_segment_alloc(void);
