@@ -172,6 +172,55 @@ for my $pair ([ qw/ h264 aac / ], [ qw/ hevc ac3 / ], [ qw/ h264 opus / ],
     }
 }
 
+# HDR: colour, display and content, of the config or of SEI in the frames.
+
+SKIP: {
+    my $display = 'G(13250,34500)B(7500,3000)R(34000,16000)'
+        . 'WP(15635,16450)L(10000000,1)';
+    my ($source, $flv, $file) = map { "$dir/hdr$_" } '-s.mp4', '.flv', '.mp4';
+
+    skip('no 10 bit hevc encoder', 3) unless make($source, qw/ -c:v libx265
+        -preset ultrafast -pix_fmt yuv420p10le -x265-params /,
+        "log-level=none:pools=1:keyint=15:hdr10=1:master-display=$display"
+        . ':max-cll=1000,400:colorprim=bt2020:transfer=smpte2084'
+        . ':colormatrix=bt2020nc', @{$audio{aac}});
+
+    to_flv($source, $flv);
+
+    my ($rc, $text) = run($mux, $flv, $file);
+    my ($rc2, $boxes) = run(@check, $file);
+    my ($rc3, $shown) = run(qw/ ffprobe -v error -select_streams v
+        -show_streams /, $file);
+
+    is("$rc$rc2", '00', 'HDR: written and checked') or diag("$text$boxes");
+    like($text, qr/^track 1 hvc1\.2\.4\.L\d+\.90 /m, 'HDR: its name');
+
+    for my $want ('color_transfer=smpte2084', 'color_primaries=bt2020',
+        'color_space=bt2020nc', 'red_x=34000/50000',
+        'white_point_y=16450/50000', 'max_luminance=10000000/10000',
+        'min_luminance=1/10000', 'max_content=1000', 'max_average=400')
+    {
+        like($shown, qr/^\Q$want\E$/m, "HDR: $want");
+    }
+}
+
+# Pixels that are not square.
+
+SKIP: {
+    my ($source, $flv, $file) = map { "$dir/sar$_" } '-s.mp4', '.flv', '.mp4';
+
+    skip('no h264', 1) unless make($source, @{$video{h264}},
+        qw/ -vf setsar=16\/11 /, @{$audio{aac}});
+
+    to_flv($source, $flv);
+    run($mux, $flv, $file);
+
+    my ($rc, $shown) = run(qw/ ffprobe -v error -select_streams v
+        -show_streams /, $file);
+
+    like($shown, qr/^sample_aspect_ratio=16:11$/m, 'pixels of 16:11');
+}
+
 ###############################################################################
 
 # The checker: a good file, then the same with one fault each.

@@ -70,7 +70,7 @@ sub packets {
     open my $fh, '<:raw', $file or die "$file: $!\n";
 
     while ($text =~ /^packet\|(.*)$/mg) {
-        my %p = map { split /=/, $_, 2 } split /\|/, $1;
+        my %p = map { split /=/, $_, 2 } grep { /=/ } split /\|/, $1;
 
         seek $fh, $p{pos}, 0;
         read $fh, $p{data}, $p{size};
