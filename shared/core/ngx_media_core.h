@@ -498,6 +498,13 @@ ngx_int_t ngx_media_heads_add(ngx_media_source_t *src, ngx_media_frame_t *f,
  */
 ngx_int_t ngx_media_heads_read(ngx_media_source_t *src, uint64_t seq,
     ngx_media_heads_t *heads);
+
+/*
+ * An empty configuration for each of these tracks whose codec has none, into
+ * frames[NGX_MEDIA_MAX_TRACKS].  Returns how many.
+ */
+ngx_uint_t ngx_media_heads_bare(const ngx_media_heads_t *heads,
+    uint32_t tracks, ngx_media_frame_t *frames);
 /* A new publisher: what the one before said holds no more. */
 void ngx_media_heads_reset(ngx_media_source_t *src);
 

@@ -241,6 +241,44 @@ found:
 }
 
 
+ngx_uint_t
+ngx_media_heads_bare(const ngx_media_heads_t *heads, uint32_t tracks,
+    ngx_media_frame_t *frames)
+{
+    uint32_t    bare;
+    ngx_uint_t  i, n;
+
+    bare = heads->tracks & tracks;
+
+    for (i = 0; i < heads->nframes; i++) {
+        if (heads->frames[i].flags & NGX_MEDIA_FRAME_CONFIG) {
+            bare &= ~(1u << heads->frames[i].track);
+        }
+    }
+
+    n = 0;
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        if (!(bare & (1u << i))
+            || heads->info[i].codec == NGX_MEDIA_CODEC_NONE)
+        {
+            continue;
+        }
+
+        ngx_memzero(&frames[n], sizeof(ngx_media_frame_t));
+
+        frames[n].flags = NGX_MEDIA_FRAME_CONFIG;
+        frames[n].track = (uint8_t) i;
+        frames[n].codec = heads->info[i].codec;
+        frames[n].data = (u_char *) "";
+        n++;
+    }
+
+    return n;
+}
+
+
 static ngx_int_t
 ngx_media_heads_copy(ngx_media_source_t *src, ngx_media_head_table_t *copy)
 {

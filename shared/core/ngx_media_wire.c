@@ -579,36 +579,16 @@ static void
 ngx_media_wire_bare(ngx_media_wire_t *w, ngx_media_heads_t *heads,
     ngx_media_frame_t *before)
 {
-    uint32_t           bare;
-    ngx_uint_t         i;
-    ngx_media_frame_t  f;
+    ngx_uint_t         i, n;
+    ngx_media_frame_t  frames[NGX_MEDIA_MAX_TRACKS];
 
-    bare = heads->tracks & w->params.tracks;
+    n = ngx_media_heads_bare(heads, w->params.tracks, frames);
 
-    for (i = 0; i < heads->nframes; i++) {
-        if (heads->frames[i].flags & NGX_MEDIA_FRAME_CONFIG) {
-            bare &= ~(1u << heads->frames[i].track);
-        }
-    }
+    for (i = 0; i < n; i++) {
+        frames[i].seq = before->seq;
+        frames[i].dts = before->dts;
 
-    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
-
-        if (!(bare & (1u << i))
-            || heads->info[i].codec == NGX_MEDIA_CODEC_NONE)
-        {
-            continue;
-        }
-
-        ngx_memzero(&f, sizeof(ngx_media_frame_t));
-
-        f.seq = before->seq;
-        f.dts = before->dts;
-        f.flags = NGX_MEDIA_FRAME_CONFIG;
-        f.track = (uint8_t) i;
-        f.codec = heads->info[i].codec;
-        f.data = (u_char *) "";
-
-        (void) ngx_media_wire_append(w, &f);
+        (void) ngx_media_wire_append(w, &frames[i]);
     }
 }
 
