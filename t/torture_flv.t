@@ -115,9 +115,28 @@ my %p = map { $_ => publisher($_, 'x', 5000) } qw/ live slow /;
 
 ###############################################################################
 
-# header lines that never end; new clients are served meanwhile
+# header lines that never end, or come with a byte a second; new clients are
+# served meanwhile
 
 @kept = map { request("GET /live/x.flv HTTP/1.1\r\nHost: x\r\n") } 1 .. 300;
+drip($t, 8080, 300, "GET /live/x.flv HTTP/1.1\r\nHost: x\r\nX: ");
+
+attack('new clients beside 300 with a byte a second', sub {
+    my ($half, $most) = newcomers(20, sub {
+        my $s = request("GET /live/well.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+        my ($in, $end) = ('', time() + 3);
+
+        sysread $s, $in, 65536, length $in
+            while length $in < 4000 && IO::Select->new($s)
+                ->can_read($end - time());
+
+        return $in =~ / 200 .*\r\n\r\n.*FLV/s && length $in >= 4000;
+    });
+
+    note(sprintf 'to the first picture: %.1f ms for half of them, %.1f ms '
+        . 'for the slowest', $half, $most);
+    die "wrong: $half ms\n" if $half > 200;
+});
 
 attack('methods', sub {
     for my $method (qw/ GET HEAD POST PUT DELETE OPTIONS TRACE CONNECT PATCH
@@ -281,6 +300,9 @@ ok(wait_until(sub {
     flow(1);
     return !grep { !drain($_, 0.0001) && !eof_seen($_) } @kept[0 .. 299];
 }, 10), 'requests that do not go on are cut');
+
+my ($cut, $after) = drip_end($t, 8080);
+is($cut, 300, "with a byte a second too, the last one after $after s");
 
 close $_ for @kept;
 $_->close() for values %p;

@@ -104,9 +104,22 @@ attack('handshakes', sub {
     raw(chr($_) . junk(1536)) for 0, 1, 2, 6, 255;
 });
 
-# one byte a second: they are cut, and whoever comes meanwhile is served
+# handshakes that stop, and such with a byte a second: they are cut, and whoever
+# comes meanwhile is served
 
 @kept = map { raw("\x03") } 1 .. 150;
+drip($t, 1935, 300, "\x03" . "\0" x 3072);
+
+attack('new clients beside 300 with a byte a second', sub {
+    my ($half, $most) = newcomers(20, sub {
+        my $c = client('live', nodelay => 1);
+        return $c->play('well') && $c->read_video(3);
+    });
+
+    note(sprintf 'to the first frame: %.1f ms for half of them, %.1f ms for '
+        . 'the slowest', $half, $most);
+    die "wrong: $half ms\n" if $half > 200;
+});
 
 attack('2000 quick connects', sub {
     for my $i (1 .. 2000) {
@@ -154,13 +167,45 @@ attack('16 MB on each of 400 chunk streams', sub {
     }
 });
 
+# 500 MB that are really sent
+
 attack('messages that are never finished', sub {
-    for my $k (1 .. 6) {
+    my $message = Test::RTMP::basic(0, 6) . "\0\0\0\xff\xff\xf0\x09"
+        . "\1\0\0\0" . 'x' x 65536 . ("\xc6" . 'x' x 65536) x 200;
+    my @c;
+
+    for my $k (1 .. 40) {
         my $c = client('live', chunk => 65536);
         $c->publish("huge$k");
-        $c->write_raw(Test::RTMP::basic(0, 6) . "\0\0\0\xff\xff\xf0\x09"
-            . "\1\0\0\0" . 'x' x 65536 . ("\xc6" . 'x' x 65536) x 200);
-        push @kept, $c;
+        $c->write_raw($message);
+        push @c, $c;
+    }
+
+    my ($most) = sort { $b <=> $a } map { anonymous($_) } $t->workers();
+
+    note("at most $most KB in a worker");
+    die "wrong: $most KB in a worker\n"
+        if $most > 300000 && !$t->has_module('sanitizer');
+
+    push @kept, @c[0 .. 5];
+});
+
+attack('resets in the middle of a message', sub {
+    for my $round (1 .. 60) {
+        my $p = publisher('live', 'cut', 5000);
+        my $v = client('live');
+        my $picture = $p->message(9, 1, 40, Test::RTMP::avc_inter(2, 50000),
+            csid => 6);
+
+        $v->play('cut', expect => 'nothing');
+        $p->write_raw(substr $picture, 0, 1 + $round * 800);
+        $v->closed(0.002);
+
+        for my $c ($round % 3 ? $p : (), $round % 3 < 2 ? $v : ()) {
+            setsockopt($c->{socket}, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
+        }
+
+        $_->close() for $round % 2 ? ($p, $v) : ($v, $p);
     }
 });
 
@@ -222,6 +267,10 @@ attack('commands in any order', sub {
     my $c = client();
     $c->command_on(1, 'publish', 1, undef, 'early', 'live');
     die "wrong: publish before connect\n" unless $c->closed(3);
+
+    $c = client();
+    $c->command_on(1, 'play', 1, undef, 'well');
+    die "wrong: play before connect\n" unless $c->closed(3);
 
     $c = client('live');
     $c->connect('live') for 1 .. 5;
@@ -462,42 +511,29 @@ ok($m, 'and another one finds room');
 
 ###############################################################################
 
-# what a client says, with bytes that are changed, left out and doubled
+# what clients say, with bytes that are changed, left out and doubled: this one,
+# and those that are installed, ffmpeg's own code and librtmp
+
+my %said = (own => own_session());
+my $clip = $t->testdir() . '/clip.flv';
+
+recorded('ffmpeg publishes', qw/ ffmpeg -v error -nostdin -re -i /, $clip,
+    qw/ -c copy -f flv /, 'URL/m');
+recorded('ffmpeg plays', qw/ ffmpeg -v error -nostdin -t 1 -i /, 'URL/well',
+    qw/ -c copy -f null - /);
+recorded('librtmp plays', qw! rtmpdump -q -B 1 -o /dev/null --live -r !,
+    'URL/well');
+recorded('librtmp publishes', qw/ gst-launch-1.0 -q filesrc /,
+    "location=$clip", qw/ ! rtmpsink /, 'location=URL/m live=1');
+recorded('GStreamer publishes', qw/ gst-launch-1.0 -q filesrc /,
+    "location=$clip", qw/ ! flvdemux ! h264parse ! flvmux streamable=true !
+    rtmp2sink /, 'location=URL/m');
 
 attack('500 mutated sessions', sub {
-    my $c = bless { out_chunk => 128, msid => 1 }, 'Test::RTMP';
-    my $said = "\x03" . "\0" x 3072
-        . $c->message(20, 0, 0, amf0('connect', num(1), { app => 'replace',
-            tcUrl => 'rtmp://127.0.0.1/replace' }))
-        . $c->message(20, 0, 0, amf0('createStream', num(2), undef))
-        . $c->message(20, 1, 0, amf0('publish', num(3), undef, 'm', 'live'))
-        . $c->message(1, 0, 0, pack('N', 4096), csid => 2);
-
-    $c->{out_chunk} = 4096;
-    $said .= $c->message(18, 1, 0, amf0('@setDataFrame', 'onMetaData',
-        { width => num(64), encoder => 'x' }), csid => 5)
-        . $c->message(9, 1, 0, Test::RTMP::avc_config(), csid => 6)
-        . $c->message(8, 1, 0, Test::RTMP::aac_config(), csid => 4);
-    $said .= $c->message(9, 1, $_ * 40, Test::RTMP::avc_key($_, 900),
-        csid => 6, fmt => $_ % 2, delta => 40) . $c->message(8, 1, $_ * 40,
-        Test::RTMP::aac_frame($_), csid => 4) for 1 .. 20;
-    $said .= $c->message(20, 1, 0, amf0('play', num(4), undef, 'm'));
+    my @said = @said{sort keys %said};
 
     for my $round (1 .. 500) {
-        my $in = $said;
-
-        for (0 .. $round % 7) {
-            my ($a, $b, $how) = unpack 'nnC', junk(5);
-            my $at = 3073 + $a % ($round % 2 ? 600 : length($in) - 3073);
-
-            substr($in, $at, 1) = chr($b & 255) if $how % 4 == 0;
-            substr($in, $at, 1 + $b % 20) = '' if $how % 4 == 1;
-            substr($in, $at, 0) = junk(1 + $b % 20) if $how % 4 == 2;
-            substr($in, $at, 0) = substr($in, 3073 + $b % 2000, $b % 300)
-                if $how % 4 == 3;
-        }
-
-        my $x = raw($in);
+        my $x = raw(mutate($said[$round % @said], 3073, int($round / @said)));
         $x->closed(0.002);
     }
 });
@@ -506,6 +542,9 @@ attack('500 mutated sessions', sub {
 
 my $slow = grep { $_->closed(0.001) } @kept[0 .. 149];
 is($slow, 150, 'handshakes that do not go on are cut');
+
+my ($cut, $after) = drip_end($t, 1935);
+is($cut, 300, "with a byte a second too, the last one after $after s");
 
 $_->close() for @kept;
 
@@ -532,6 +571,53 @@ sub raw_after {
     my $c = client();
     $c->write_raw($data);
     $c->closed(0.01);
+}
+
+# what this client says
+
+sub own_session {
+    my $c = bless { out_chunk => 128, msid => 1 }, 'Test::RTMP';
+    my $said = "\x03" . "\0" x 3072
+        . $c->message(20, 0, 0, amf0('connect', num(1), { app => 'replace',
+            tcUrl => 'rtmp://127.0.0.1/replace' }))
+        . $c->message(20, 0, 0, amf0('createStream', num(2), undef))
+        . $c->message(20, 1, 0, amf0('publish', num(3), undef, 'm', 'live'))
+        . $c->message(1, 0, 0, pack('N', 4096), csid => 2);
+
+    $c->{out_chunk} = 4096;
+    $said .= $c->message(18, 1, 0, amf0('@setDataFrame', 'onMetaData',
+        { width => num(64), encoder => 'x' }), csid => 5)
+        . $c->message(9, 1, 0, Test::RTMP::avc_config(), csid => 6)
+        . $c->message(8, 1, 0, Test::RTMP::aac_config(), csid => 4);
+    $said .= $c->message(9, 1, $_ * 40, Test::RTMP::avc_key($_, 900),
+        csid => 6, fmt => $_ % 2, delta => 40) . $c->message(8, 1, $_ * 40,
+        Test::RTMP::aac_frame($_), csid => 4) for 1 .. 20;
+
+    return $said . $c->message(20, 1, 0, amf0('play', num(4), undef, 'm'));
+}
+
+# what a program says, where it is installed; the beginning of it is enough
+
+sub recorded {
+    my ($name, $program, @args) = @_;
+
+    return unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
+    return if "@args" =~ /(rtmp2?sink)/ && system("gst-inspect-1.0 --exists $1"
+        . ' >/dev/null 2>&1');
+
+    clip($t, 'clip', duration => 2) unless -f $clip;
+
+    my $said = record($t, 1935, sub {
+        my ($port) = @_;
+
+        s!URL!rtmp://127.0.0.1:$port/live! for @args;
+
+        my $pid = $t->run_daemon('timeout', 4, $program, @args);
+        $t->wait_daemon($pid, 12);
+    });
+
+    note("$name: " . length($said) . ' bytes');
+    $said{$name} = substr $said, 0, 60000 if length $said > 3073 + 200;
 }
 
 # private memory of a process in KB

@@ -28,6 +28,7 @@ our @EXPORT_OK = qw/ num bool amf0 amf0_read /;
 use Digest::SHA qw/ hmac_sha256 /;
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw/ IPPROTO_TCP TCP_NODELAY /;
 use Time::HiRes qw/ time sleep /;
 
 use constant TIMEOUT => 10;
@@ -45,7 +46,7 @@ sub bool { return bless { v => $_[0] }, 'Test::RTMP::Boolean' }
 ###############################################################################
 
 # port, or socket => one that is connected; handshake => simple, digest0,
-# digest1 or none; chunk => own chunk size
+# digest1 or none; chunk => own chunk size; nodelay => small writes do not wait
 
 sub new {
     my ($class, $port, %opts) = @_;
@@ -63,6 +64,9 @@ sub new {
 
     binmode $self->{socket};
     $self->{socket}->autoflush(1);
+
+    setsockopt($self->{socket}, IPPROTO_TCP, TCP_NODELAY, 1)
+        if $opts{nodelay};
 
     my $handshake = $opts{handshake} || 'simple';
 

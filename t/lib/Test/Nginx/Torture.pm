@@ -17,8 +17,11 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ healthy healthy_end workers_state workers_back attack
-    client publisher junk discard /;
+    client publisher junk discard drip drip_end newcomers record mutate /;
 
+use IO::Select;
+use IO::Socket::INET;
+use List::Util qw/ max /;
 use Test::More qw//;
 use Time::HiRes qw/ time sleep /;
 
@@ -29,6 +32,11 @@ use Test::RTMP;
 use constant FRAME => 0.02;
 
 my $seed = 4711;
+
+# malloc() keeps free pieces of its heap; those of a segment's size and more are
+# to be seen in the memory of a process when they are free
+
+$ENV{MALLOC_MMAP_THRESHOLD_} //= 60000;
 
 ###############################################################################
 
@@ -115,14 +123,23 @@ sub _healthy {
 
 ###############################################################################
 
-# Pids and descriptors of the workers, what the arena holds.
+# Pids, descriptors and memory of the workers, what the arena holds.
 
 sub workers_state {
     my ($t) = @_;
 
     my @pids = sort $t->workers();
 
-    return { pids => "@pids", fds => { map { $_ => _fds($_) } @pids } };
+    return { pids => "@pids", fds => { map { $_ => _fds($_) } @pids },
+        own => { map { $_ => _own($_) } @pids } };
+}
+
+# private memory, KB
+
+sub _own {
+    open my $fh, '<', "/proc/$_[0]/status" or return 0;
+    local $/;
+    return <$fh> =~ /RssAnon:\s+(\d+)/ ? $1 : 0;
 }
 
 sub _fds {
@@ -153,6 +170,13 @@ sub workers_back {
         return "worker $pid has $has descriptors, it had $had"
             unless wait_until(sub { ($has = _fds($pid)) <= $had }, 10);
     }
+
+    my @more = map { _own($_) - $was->{own}{$_} } @pids;
+
+    Test::More::note("workers hold @more KB more than before");
+
+    return "a worker holds @more KB more"
+        if max(@more) > 20000 && !$t->has_module('sanitizer');
 
     return '';
 }
@@ -224,6 +248,156 @@ sub discard {
         1 while $c->fill(time() + 0.0005);
         $c->{in} = '';
     }
+}
+
+###############################################################################
+
+# Connections of a process of its own that say this text, a byte in a second,
+# until the last of them is cut, for some seconds at most.
+
+sub drip {
+    my ($t, $port, $count, $text) = @_;
+
+    my $file = $t->testdir() . "/drip-$port";
+
+    unlink "$file.on", "$file.txt";
+    $t->run_daemon(\&_drip, $file, $port, $count, $text);
+
+    wait_until(sub { -e "$file.on" }, 10) or die "no drip\n";
+}
+
+# How many were cut, and after how many seconds the last one was.
+
+sub drip_end {
+    my ($t, $port) = @_;
+
+    my $file = $t->testdir() . "/drip-$port.txt";
+
+    return (0, 0) unless wait_until(sub { -s $file }, 40);
+
+    open my $fh, '<', $file or return (0, 0);
+
+    return split ' ', scalar <$fh>;
+}
+
+sub _drip {
+    my ($file, $port, $count, $text) = @_;
+
+    my $begin = time();
+    my @s = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => port($port), Timeout => 5) or die "can't connect: $!\n" }
+        1 .. $count;
+
+    $_->blocking(0) for @s;
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    open my $fh, '>', "$file.on" or die;
+
+    my ($tick, $last) = (0, $begin);
+
+    while (@s && time() < $begin + 30) {
+        my ($byte, $part) = (int($tick / 20), $tick % 20);
+        my @left;
+
+        for my $i (0 .. $#s) {
+            my $s = $s[$i];
+
+            syswrite $s, substr $text, $byte % length $text, 1
+                if fileno($s) % 20 == $part;
+
+            my $n = sysread $s, my $in, 65536;
+
+            push @left, $s if $n || !defined $n && $!{EAGAIN};
+        }
+
+        $last = time() if @left < @s;
+        @s = @left;
+        $tick++;
+        sleep(0.05);
+    }
+
+    open $fh, '>', "$file.tmp" or die;
+    printf $fh '%d %.1f', $count - @s, $last - $begin;
+    close $fh;
+    rename "$file.tmp", "$file.txt";
+}
+
+# Clients that come meanwhile: milliseconds from connect() to the first frame,
+# the half of them that is faster and the slowest.
+
+sub newcomers {
+    my ($count, $code) = @_;
+
+    my @ms = sort { $a <=> $b } map {
+        my $begin = time();
+        $code->() or die "wrong: a new client is not served\n";
+        1000 * (time() - $begin);
+    } 1 .. $count;
+
+    return ($ms[@ms / 2], $ms[-1]);
+}
+
+# What a program says to a port, while the code that is given its own port
+# runs.
+
+sub record {
+    my ($t, $to, $code) = @_;
+
+    my $listen = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1')
+        or die "no socket: $!\n";
+    my $file = $t->testdir() . '/recorded';
+
+    unlink $file;
+
+    my $pid = $t->run_daemon(sub {
+        my $client = $listen->accept() or die "no client\n";
+        my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+            PeerPort => port($to)) or die "can't connect: $!\n";
+        my $both = IO::Select->new($client, $server);
+
+        open my $fh, '>:raw', $file or die;
+        $fh->autoflush(1);
+
+        while (1) {
+            for my $s ($both->can_read()) {
+                sysread $s, my $in, 65536 or return;
+                print $fh $in if $s == $client;
+                ($s == $client ? $server : $client)->syswrite($in);
+            }
+        }
+    });
+
+    $code->($listen->sockport());
+    $t->stop_daemon($pid);
+
+    open my $fh, '<:raw', $file or return '';
+    local $/;
+
+    return scalar <$fh>;
+}
+
+# A copy in which bytes are changed, left out, put in and doubled; most of them
+# near the beginning, from a place on.
+
+sub mutate {
+    my ($said, $from, $round) = @_;
+
+    for (0 .. $round % 7) {
+        my ($a, $b, $how) = unpack 'nnC', junk(5);
+        my $at = $from + $a % ($round % 2 ? 600 : max(1, length($said)
+            - $from));
+
+        next if $at >= length $said;
+
+        substr($said, $at, 1) = chr($b & 255) if $how % 4 == 0;
+        substr($said, $at, 1 + $b % 20) = '' if $how % 4 == 1;
+        substr($said, $at, 0) = junk(1 + $b % 20) if $how % 4 == 2;
+        substr($said, $at, 0) = substr($said, $from + $b % 2000, $b % 300)
+            // '' if $how % 4 == 3 && $from + $b % 2000 < length $said;
+    }
+
+    return $said;
 }
 
 ###############################################################################
