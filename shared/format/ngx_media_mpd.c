@@ -719,6 +719,7 @@ ngx_media_mpd_start(const ngx_media_mpd_t *m, const ngx_media_hls_segment_t *s)
 static void
 ngx_media_mpd_periods(ngx_media_mpd_t *m)
 {
+    int64_t                         start;
     uint32_t                        i, last;
     ngx_media_text_t               *t;
     const ngx_media_hls_segment_t  *s;
@@ -736,10 +737,14 @@ ngx_media_mpd_periods(ngx_media_mpd_t *m)
         m->disc = s->disc;
         m->origin = s->origin;
 
+        /* one that starts elsewhere is another one */
+
+        start = ngx_media_mpd_start(m, s);
+
         ngx_media_text_lit(t, "<Period id=\"p");
-        ngx_media_text_uint(t, s->disc);
+        ngx_media_text_uint(t, (uint64_t) start / 1000);
         ngx_media_text_lit(t, "\"");
-        ngx_media_mpd_duration(t, "start", ngx_media_mpd_start(m, s));
+        ngx_media_mpd_duration(t, "start", start);
         ngx_media_text_lit(t, ">\n");
 
         ngx_media_mpd_sets(m);

@@ -239,14 +239,14 @@ test_periods(void)
     }
 
     has("<Period id=\"p0\" start=\"PT0.000000S\">", "a period");
-    has("<Period id=\"p1\" start=\"PT7.500000S\">", "and the next");
+    has("<Period id=\"p7500\" start=\"PT7.500000S\">", "and the next");
     has("presentationTimeOffset=\"9270000\" startNumber=\"103\" "
         "initialization=\"live.hls.v0.init.mp4?v=00000def\"", "its media");
     has("<S t=\"9270000\" d=\"180000\" r=\"2\"/>", "its times");
 
     video.listed = audio.listed = 4;
     hasnt("id=\"p0\"", "the first one has gone");
-    has("<Period id=\"p1\" start=\"PT7.500000S\">", "the next starts as ever");
+    has("<Period id=\"p7500\" start=\"PT7.500000S\">", "the next starts as ever");
     has("presentationTimeOffset=\"9270000\" startNumber=\"104\"",
         "and its media");
 
