@@ -13,8 +13,9 @@
  *
  *   notify -> dirty list -> pump: pull, serve, serve, ... -> next round
  *
- * A round is cut into slices of a few ms, with the event loop between them,
- * so that accepts and reads do not wait for a thousand sends.  Adaptive
+ * A round is cut into short slices, with the event loop between them, so that
+ * accepts and reads do not wait for a thousand sends: an RTMP player asks four
+ * times before it plays, and may wait for a slice each time.  Adaptive
  * sending (send_latency 0): the next round begins at once when rounds are
  * cheap; the dearer they are, the longer it is put off, and the more frames
  * one send carries.  With send_latency T a feed is served every T.
@@ -26,7 +27,7 @@
 #include <time.h>
 
 
-#define NGX_MEDIA_SLICE         1000    /* us */
+#define NGX_MEDIA_SLICE         250     /* us */
 #define NGX_MEDIA_ROUND_CHEAP   8000    /* us of CPU: the next one at once */
 #define NGX_MEDIA_ROUND_FACTOR  13
 #define NGX_MEDIA_ROUND_MAX     300000  /* us: never put off longer */
@@ -387,6 +388,13 @@ ngx_media_pump_handler(ngx_event_t *ev)
     ngx_media_pump_t  *p;
 
     p = &ngx_media_pump;
+
+    if (!ngx_queue_empty(&p->fresh)) {
+
+        /* they came since the last slice, and their event is behind this */
+
+        ngx_media_pump_newcomers(&p->newcomers);
+    }
 
     now = ngx_media_now();
     cpu = ngx_media_cpu_now();
