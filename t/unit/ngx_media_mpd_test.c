@@ -246,7 +246,8 @@ test_periods(void)
 
     video.listed = audio.listed = 4;
     hasnt("id=\"p0\"", "the first one has gone");
-    has("<Period id=\"p7500\" start=\"PT7.500000S\">", "the next starts as ever");
+    has("<Period id=\"p7500\" start=\"PT7.500000S\">",
+        "the next starts as ever");
     has("presentationTimeOffset=\"9270000\" startNumber=\"104\"",
         "and its media");
 
