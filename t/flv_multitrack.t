@@ -3,7 +3,8 @@
 # Copyright (C) the nginx media suite authors
 
 # Several tracks over HTTP: which of them FLV, MPEG-TS, AAC and MP3 carry, and
-# under which numbers, for each way to choose; what is refused.
+# under which numbers, for each way to choose; what is refused.  Then a real
+# clip with a second audio track, as ffmpeg reads it in each of these formats.
 
 use warnings;
 use strict;
@@ -18,13 +19,15 @@ use Test::Nginx::Enhanced;
 use Test::Nginx::FLV;
 use Test::RTMP qw/ num /;
 
+use Digest::SHA qw/ sha256_hex /;
 use Socket qw/ CRLF /;
 use Time::HiRes qw/ sleep /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live/);
+my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live/)
+    ->has_daemon('ffmpeg')->has_daemon('ffprobe');
 
 $t->write_file_expand('nginx.conf', <<'END_OF_CONF');
 %%TEST_GLOBALS%%
@@ -34,6 +37,7 @@ events { }
 
 media {
     idle_timeout 2s;
+    republish_wait 1s;
     publish_timeout 20s 60s;
 }
 
@@ -143,18 +147,90 @@ is(http_status(http_head("/live/x.flv?tracks=$_->[0]")), $_->[1],
     "HEAD, tracks=$_->[0]") for ['a5', 404], ['a1', 200], ['', 400];
 
 $_->close() for $p, $q;
+
+# ffmpeg, which knows nothing of several tracks in FLV
+
+my $d = $t->testdir();
+
+system(qw/ ffmpeg -hide_banner -nostdin -y -v error -f lavfi -i /,
+    'testsrc2=size=320x180:rate=25', qw/ -f lavfi -i sine=440:r=44100
+    -f lavfi -i sine=880:r=44100 -t 4 -map 0 -map 1 -c:v libx264
+    -preset ultrafast -g 25 -c:a aac -b:a 48k /, "$d/main.flv",
+    qw/ -t 4 -map 2 -c:a aac -b:a 64k /, "$d/second.flv") == 0 or die;
+
+my ($main) = flv_tags($t->read_file('main.flv'));
+my ($second) = flv_tags($t->read_file('second.flv'));
+my $frames = grep { $_->{kind} =~ /key|inter/ } @$main;
+
+# players start at the first picture, which is a little behind the first sound
+
+my ($key) = map { $_->{ms} } grep { $_->{kind} eq 'key' } @$main;
+my $sounds = grep { $_->{kind} eq 'audio' && $_->{ms} >= $key } @$main;
+my @others = grep { $_->{kind} eq 'audio' && $_->{ms} >= $key } @$second;
+my $others = @others;
+my $url = 'http://127.0.0.1:' . port(8080) . '/wait/clip';
+
+my %probe = (
+    'flv' => "h264,$frames aac,$sounds",
+    'flv?tracks=v0,a1' => "h264,$frames aac,$others",
+    'flv?tracks=a1' => "aac,$others",
+    'ts' => "h264,$frames aac,$sounds",
+    'ts?tracks=all' => "h264,$frames aac,$sounds aac,$others",
+    'aac?tracks=a1' => "aac,$others",
+);
+
+my %pid = map { $_ => $t->run_daemon('sh', '-c', 'exec ffprobe -v error '
+    . '-count_packets -show_entries stream=codec_name,nb_read_packets '
+    . "-of csv=p=0 '$url.$_' > '$d/" . file_of($_) . "'") } keys %probe;
+
+$pid{hash} = $t->run_daemon(qw/ ffmpeg -hide_banner -nostdin -v error -y -i /,
+    "$url.flv?tracks=v0,a1", qw/ -map 0:a -c copy -f hash /, "$d/got");
+
+sleep(1);
+
+$p = publisher('wait', 'clip');
+
+for my $tag (sort { $a->{ms} <=> $b->{ms} } @$main,
+    map { { %$_, body => one_track('a', ord substr($_->{body}, 1), 'mp4a', 1,
+        substr $_->{body}, 2) } } grep { $_->{type} == 8 } @$second)
+{
+    $tag->{type} == 9 ? $p->video($tag->{ms}, $tag->{body})
+        : $tag->{type} == 8 ? $p->audio($tag->{ms}, $tag->{body}) : next;
+    sleep(0.002);
+}
+
+$p->close();
+
+$t->wait_daemon($_, 20) for values %pid;
+
+for my $name (sort keys %probe) {
+    my @lines = map { s/,$//r } split /\n/, $t->read_file(file_of($name));
+    # programs of MPEG-TS are told again with their streams
+
+    @lines = @lines[0 .. 2] if @lines > 3 && $name =~ /all/;
+    @lines = @lines[0 .. 1] if @lines > 2 && $name eq 'ts';
+
+    is(join(' ', @lines), $probe{$name}, "ffprobe, $name");
+}
+
+chomp(my $got = $t->read_file('got'));
+is($got, 'SHA256=' . sha256_hex(map { substr $_->{body}, 2 } @others),
+    'the second audio, bit by bit');
+
 $t->stop();
 
 done_testing();
 
 ###############################################################################
 
+sub file_of { return $_[0] =~ tr/a-z0-9//cdr }
+
 sub publisher {
-    my ($app) = @_;
+    my ($app, $name) = @_;
 
     my $p = Test::RTMP->new(port(8035))->connect($app);
     $p->set_chunk_size(4096);
-    $p->publish('x') or die;
+    $p->publish($name || 'x') or die;
 
     return $p;
 }

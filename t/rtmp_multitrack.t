@@ -419,9 +419,9 @@ $r = $t->api_get('/api/v1/streams/');
 my ($stream) = grep { $_->{name} eq 'ManyTracksManyCodecs' }
     @{$r->{streams} || []};
 $r = $t->api_get("/api/v1/streams/$stream->{id}");
-is(join(', ', map { "$_->{track} $_->{type} $_->{codec}" }
+is(join(', ', map { "$_->{track} $_->{name} $_->{type} $_->{codec}" }
     @{$r->{stream}{health}{tracks} || []}),
-    '0 video H264, 1 audio AAC, 2 video H264, 3 audio Opus',
+    '0 v0 video H264, 1 a0 audio AAC, 2 v1 video H264, 3 a1 audio Opus',
     'tracks in the API');
 
 # a reload: the publisher stays where it is, players are elsewhere

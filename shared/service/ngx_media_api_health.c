@@ -323,6 +323,7 @@ static void
 ngx_media_api_health_track(ngx_media_json_t *j, ngx_media_api_health_t *h,
     ngx_media_track_t *track, ngx_uint_t n)
 {
+    u_char                  name[2];
     int64_t                 msec;
     ngx_uint_t              i, codec;
     ngx_media_api_track_t  *t;
@@ -331,7 +332,14 @@ ngx_media_api_health_track(ngx_media_json_t *j, ngx_media_api_health_t *h,
     codec = track->info.codec;
     msec = ngx_max((h->now - h->from) / 1000, 1);
 
+    /* as a player chooses it */
+
+    name[0] = (n & 1) ? 'a' : 'v';
+    name[1] = (u_char) ('0' + ngx_media_track_id(n));
+
     ngx_media_json_key_int(j, "track", n);
+    ngx_media_json_key(j, "name");
+    ngx_media_json_str(j, name, 2);
     ngx_media_json_key_text(j, "type", ngx_media_codec_is_video(codec)
                                        ? "video" : "audio");
     ngx_media_json_key_text(j, "codec", ngx_media_codec_name(codec));
