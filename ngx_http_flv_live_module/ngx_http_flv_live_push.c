@@ -32,9 +32,10 @@
 
 #define NGX_HTTP_FLV_LIVE_PUSH_LINGER  2
 
-/* ms between reads of one that nobody watches, and bytes that forbid it */
+/* ms between reads of one that nobody watches, ms and bytes that forbid it */
 
 #define NGX_HTTP_FLV_LIVE_PUSH_NAP     100
+#define NGX_HTTP_FLV_LIVE_PUSH_YOUNG   1000
 #define NGX_HTTP_FLV_LIVE_PUSH_AWAKE   16384
 
 /* buffers above that are counted, and together bounded in a worker */
@@ -172,6 +173,7 @@ ngx_http_flv_live_push_create(ngx_http_request_t *r)
     ctx->nap.handler = ngx_http_flv_live_push_nap_handler;
     ctx->nap.data = r->connection;
     ctx->nap.log = r->connection->log;
+    ctx->begun = ngx_current_msec;
     ctx->heard = ngx_current_msec;
 
     ngx_media_flv_demux_init(&ctx->flv.demux,
@@ -573,7 +575,8 @@ ngx_http_flv_live_push_nap(ngx_http_flv_live_push_t *ctx, off_t got)
         ctx->heard = ngx_current_msec;
     }
 
-    if (got > NGX_HTTP_FLV_LIVE_PUSH_AWAKE || rev->posted || rev->ready
+    if (ngx_current_msec - ctx->begun < NGX_HTTP_FLV_LIVE_PUSH_YOUNG
+        || got > NGX_HTTP_FLV_LIVE_PUSH_AWAKE || rev->posted || rev->ready
 #if (NGX_HTTP_V2)
         || r->stream
 #endif

@@ -62,6 +62,7 @@ typedef struct {
 
     ngx_uint_t                    damaged;  /* tags left out */
     ngx_event_t                   nap;
+    ngx_msec_t                    begun;
     ngx_msec_t                    heard;    /* when bytes came */
 
     unsigned                      waiting:1;   /* for ops->published() */

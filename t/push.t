@@ -315,6 +315,11 @@ for my $codec (sort keys %codecs) {
             "$http/push/live/$codec.ts" ] };
 }
 
+# one that nobody watches
+
+my $idle = $t->run_daemon(pace($files{flv}), qw/ curl -s -T - /,
+    "$http/push/live/idle.flv");
+
 for my $case (@cases) {
     $case->{formats} ||= [ qw/ flv ts / ];
     $case->{players} = { map { $_ => $t->run_daemon('curl', '-sN', '-o',
@@ -340,6 +345,16 @@ for my $case (@cases) {
             "$case->{what}: every frame at its time in $format");
     }
 }
+
+is($t->wait_daemon($idle, 20), 0, 'sent to nobody');
+
+# with the end of sequence
+
+my $all = packets($files{flv});
+my $n = @{$all->{video}} + @{$all->{audio}} + 1;
+
+like($t->read_file('error.log'), qr!unpublished "live/idle", $n frames, 0 dr!,
+    'every frame all the same');
 
 # a clock that goes back in the middle: the stream goes on
 
