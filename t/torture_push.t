@@ -431,7 +431,7 @@ done_testing();
 sub request {
     my ($text) = @_;
 
-    drip();
+    slow_byte();
 
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $http, Timeout => 3) or die "can't connect: $!\n";
@@ -476,7 +476,7 @@ sub chunk {
 
 # Another byte of the slow ones, once a second.
 
-sub drip {
+sub slow_byte {
     return if time() < $next || !@slow;
 
     $next = time() + 1;
@@ -572,7 +572,7 @@ sub most {
 # HTTP/2 by hand
 
 sub h2 {
-    drip();
+    slow_byte();
 
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $h2,
         Timeout => 3) or die "can't connect: $!\n";
