@@ -13,6 +13,7 @@
  *   _master.c    multivariant playlists, groups
  *   _session.c   viewers and their ids
  *   _object.c    segments and the like: a cache, or straight from the arena
+ *   _chunks.c    the open segment, part by part as they come (DASH)
  *   _headers.c   headers of answers
  *
  * One ngx_http_hls_ctx_t per request, in the request's pool; a cleanup of
@@ -35,6 +36,8 @@
 
 /* a whole segment, where a number of a part stands */
 #define NGX_HTTP_HLS_WHOLE         0xffffffffu
+/* that part, or the end of its segment where it has none of that number */
+#define NGX_HTTP_HLS_OR_END        0x80000000u
 
 /* playlists of one output that are kept in their different forms */
 #define NGX_HTTP_HLS_TEXTS         16
@@ -152,6 +155,7 @@ struct ngx_http_hls_ctx_s {
     ngx_media_hls_object_t       object;
     ngx_chain_t                 *free;
     ngx_chain_t                 *busy;
+    uint32_t                     chunk;       /* open segment: part to send */
 
     u_char                       viewer[NGX_MEDIA_VIEWER_ID];
                                               /* begins with 0: none */
@@ -166,6 +170,7 @@ struct ngx_http_hls_ctx_s {
     unsigned                     checked:1;   /* hls_ctx was looked at */
     unsigned                     unknown:1;   /* nobody has that id */
     unsigned                     entered:1;   /* args have the id */
+    unsigned                     chunked:1;   /* sends an open segment */
 };
 
 
@@ -246,6 +251,10 @@ ngx_int_t ngx_http_hls_init(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition);
 ngx_int_t ngx_http_hls_key(ngx_http_hls_ctx_t *ctx);
 void ngx_http_hls_object_unref(ngx_http_hls_object_t *object);
 void ngx_http_hls_objects_orphan(ngx_http_hls_output_t *output);
+
+/* _chunks.c */
+
+ngx_int_t ngx_http_hls_chunks(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition);
 
 /* _headers.c */
 

@@ -382,6 +382,7 @@ ngx_http_hls_mpd(ngx_http_hls_ctx_t *ctx)
     params.args_len = ctx->args.len;
     params.prefix = ctx->conf->entry_prefix.data;
     params.prefix_len = ctx->conf->entry_prefix.len;
+    params.low_latency = 1;
     params.now = (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
 
     size = 16384;

@@ -78,6 +78,10 @@ ngx_http_hls_object(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition)
     ngx_int_t               rc;
     ngx_http_hls_object_t  *object;
 
+    if (ctx->chunked) {
+        return ngx_http_hls_chunks(ctx, rendition);
+    }
+
     part = (ctx->name.kind == NGX_MEDIA_HLS_NAME_PART) ? ctx->name.part
                                                        : NGX_HTTP_HLS_WHOLE;
 
@@ -86,6 +90,12 @@ ngx_http_hls_object(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition)
     if (object == NULL) {
 
         rc = ngx_http_hls_object_locate(ctx, rendition, part);
+
+        if (rc == NGX_AGAIN && part == NGX_HTTP_HLS_WHOLE
+            && ctx->conf->dash)
+        {
+            return ngx_http_hls_chunks(ctx, rendition);
+        }
 
         if (rc == NGX_AGAIN) {
             return ngx_http_hls_want(ctx, rendition, ctx->name.msn, part);

@@ -103,7 +103,15 @@ ngx_http_hls_due_passed(uint64_t msn, uint32_t part, uint64_t edge_msn,
         return edge_msn > msn;
     }
 
-    return part == NGX_HTTP_HLS_WHOLE ? closed : edge_part >= part;
+    if (part == NGX_HTTP_HLS_WHOLE) {
+        return closed;
+    }
+
+    if (part & NGX_HTTP_HLS_OR_END) {
+        return closed || edge_part >= (part & ~NGX_HTTP_HLS_OR_END);
+    }
+
+    return edge_part >= part;
 }
 
 

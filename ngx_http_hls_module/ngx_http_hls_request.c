@@ -680,7 +680,7 @@ static ngx_int_t
 ngx_http_hls_status(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
 {
     if (ctx->request->header_sent) {
-        return rc;
+        return rc >= NGX_HTTP_SPECIAL_RESPONSE ? NGX_ERROR : rc;
     }
 
     if (rc == NGX_ERROR) {

@@ -754,45 +754,54 @@ ngx_media_mpd_periods(ngx_media_mpd_t *m)
 }
 
 
+/*
+ * How far behind live players are to be with low latency, ms: a part is made,
+ * the MPD learnt of, a part is loaded, and room.
+ */
+
+static uint64_t
+ngx_media_mpd_latency(const ngx_media_mpd_t *m)
+{
+    return 3 * (uint64_t) m->main->part_target / 1000 + 600;
+}
+
+
 static void
 ngx_media_mpd_live(ngx_media_mpd_t *m, int64_t end, int64_t depth)
 {
-    int64_t            target, update;
+    int64_t            target, update, delay;
     ngx_media_text_t  *t;
 
     t = &m->text;
     target = (int64_t) m->main->target * NGX_MEDIA_MPD_SECOND;
 
-    /* with low latency a new segment is to be known when it begins */
+    update = target / 2;
+    delay = NGX_MEDIA_MPD_DELAY * target;
 
-    update = ngx_media_mpd_open(m, m->main) ? m->main->part_target
-                                            : target / 2;
+    /* with low latency a new segment is to be known soon after it begins */
+
+    if (ngx_media_mpd_open(m, m->main)) {
+        update = NGX_MEDIA_MPD_SECOND / 2;
+        delay = (int64_t) ngx_media_mpd_latency(m) * 1000;
+    }
 
     ngx_media_text_lit(t, " type=\"dynamic\"");
     ngx_media_mpd_time(t, "availabilityStartTime", m->begin);
     ngx_media_mpd_time(t, "publishTime", end);
     ngx_media_mpd_duration(t, "minimumUpdatePeriod", update);
     ngx_media_mpd_duration(t, "timeShiftBufferDepth", depth);
-
-    if (!ngx_media_mpd_open(m, m->main)) {
-        ngx_media_mpd_duration(t, "suggestedPresentationDelay",
-                               NGX_MEDIA_MPD_DELAY * target);
-    }
+    ngx_media_mpd_duration(t, "suggestedPresentationDelay", delay);
 }
 
 
 static void
 ngx_media_mpd_service(ngx_media_mpd_t *m)
 {
-    uint64_t           ms, part;
+    uint64_t           ms;
     ngx_media_text_t  *t;
 
     t = &m->text;
-
-    /* a part is made, the MPD learnt of, a part is loaded, and room */
-
-    part = m->main->part_target / 1000;
-    ms = 3 * part + 600;
+    ms = ngx_media_mpd_latency(m);
 
     ngx_media_text_lit(t, "<ServiceDescription id=\"0\">\n<Latency");
     ngx_media_mpd_uint(t, "target", ms);

@@ -201,7 +201,7 @@ test_low_latency(void)
     has("startNumber=\"100\" availabilityTimeOffset=\"1.500000\""
         " availabilityTimeComplete=\"false\"", "segments come early");
     has("<S t=\"630000\" d=\"180000\" r=\"3\"/>", "and the open one");
-    hasnt("suggestedPresentationDelay", "no delay");
+    has(" suggestedPresentationDelay=\"PT2.100000S\"", "as delay too");
 
     both(4, 0);
     params.low_latency = 1;
