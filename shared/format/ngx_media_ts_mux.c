@@ -156,8 +156,13 @@ ngx_media_ts_mux_track(ngx_media_ts_mux_t *m, const ngx_media_frame_t *f)
         }
 
     } else if (f->codec == NGX_MEDIA_CODEC_MP3) {
-        if (ngx_media_mp3_parse(f->data, end, &mp3) && mp3.version != 1) {
-            type = NGX_MEDIA_TS_TYPE_MPEG2;
+        if (ngx_media_mp3_parse(f->data, end, &mp3)) {
+            if (mp3.version != 1) {
+                type = NGX_MEDIA_TS_TYPE_MPEG2;
+            }
+
+        } else if (t->codec == f->codec) {
+            type = t->type;
         }
     }
 

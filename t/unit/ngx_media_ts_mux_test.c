@@ -262,6 +262,23 @@ test_types(void)
        && collect(NGX_MEDIA_TS_MUX_PMT, pmt) && pmt[13] == 0x04,
        "MPEG-2 audio");
 
+    f.size = 3;
+    (void) ngx_media_ts_mux_frame(&ts_mux, &f);
+    ok(ts_mux.version == 0 && !ts_mux.changed, "a damaged frame of it");
+
+    /* told by an empty configuration, before the first frame */
+
+    ts_start();
+    f = ts_frame(NGX_MEDIA_CODEC_MP3, 1, 0, NGX_MEDIA_FRAME_CONFIG,
+                 ts_payload, 0);
+    ok(ngx_media_ts_mux_track(&ts_mux, &f) == NGX_MEDIA_OK, "a bare track");
+
+    ngx_media_test_hex("ff fb 94 c4", ts_payload, 4);
+    f = ts_frame(NGX_MEDIA_CODEC_MP3, 1, 0, 0, ts_payload, 100);
+    ok(ngx_media_ts_mux_frame(&ts_mux, &f) == NGX_MEDIA_OK
+       && collect(NGX_MEDIA_TS_MUX_PMT, pmt) == 184 && pmt[13] == 0x03
+       && ts_mux.version == 0 && !ts_mux.changed, "is in the first PMT");
+
     ts_start();
 
     for (i = 0; i < 7; i++) {
