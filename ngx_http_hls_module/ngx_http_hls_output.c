@@ -130,10 +130,14 @@ ngx_http_hls_due_is(ngx_http_hls_output_t *output, ngx_http_hls_due_t *due)
     rc = ngx_media_hls_edge(output->hls, due->rendition, &msn, &part, &closed);
 
     if (rc == NGX_AGAIN) {
-        return 0;
+
+        /* nothing yet, or its source is gone altogether */
+
+        return due->msn
+               && ngx_media_hls_version(output->hls, due->rendition) == 0;
     }
 
-    /* ended, or gone altogether */
+    /* ended */
 
     if (rc != NGX_OK) {
         return 1;

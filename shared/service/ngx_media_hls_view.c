@@ -154,8 +154,13 @@ ngx_media_hls_edge(ngx_media_hls_t *hls, ngx_uint_t i, uint64_t *msn,
 
     *msn = edge.next - 1;
     *part = edge.last.nparts - 1;
-    *closed = (edge.last.flags & NGX_MEDIA_HLS_CLOSED)
-              || ngx_media_hls_ended(src);
+    *closed = 1;
+
+    if (ngx_media_hls_ended(src)) {
+        return NGX_DONE;
+    }
+
+    *closed = (edge.last.flags & NGX_MEDIA_HLS_CLOSED) ? 1 : 0;
 
     return NGX_OK;
 }
