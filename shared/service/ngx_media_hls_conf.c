@@ -36,6 +36,13 @@ static ngx_conf_enum_t  ngx_media_hls_modes[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_media_hls_containers[] = {
+    { ngx_string("fmp4"), NGX_MEDIA_HLS_FMP4 },
+    { ngx_string("mpegts"), NGX_MEDIA_HLS_MPEGTS },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_media_hls_commands[] = {
 
     { ngx_string("hls"),
@@ -65,6 +72,13 @@ static ngx_command_t  ngx_media_hls_commands[] = {
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, part),
       NULL },
+
+    { ngx_string("hls_container"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_enum,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, container),
+      ngx_media_hls_containers },
 
     { ngx_string("hls_session"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
@@ -288,6 +302,7 @@ ngx_media_hls_create_conf(ngx_conf_t *cf)
     conf->fragment = NGX_CONF_UNSET_MSEC;
     conf->window = NGX_CONF_UNSET_MSEC;
     conf->part = NGX_CONF_UNSET_MSEC;
+    conf->container = NGX_CONF_UNSET_UINT;
     conf->session = NGX_CONF_UNSET;
     conf->dash = NGX_CONF_UNSET;
     conf->groups = NGX_CONF_UNSET_PTR;
@@ -307,9 +322,17 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->window, prev->window,
                               ngx_max(30000, 3 * conf->fragment));
     ngx_conf_merge_msec_value(conf->part, prev->part, 300);
+    ngx_conf_merge_uint_value(conf->container, prev->container,
+                              NGX_MEDIA_HLS_FMP4);
     ngx_conf_merge_value(conf->session, prev->session, 0);
     ngx_conf_merge_value(conf->dash, prev->dash, 0);
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
+
+    if (conf->dash && conf->container == NGX_MEDIA_HLS_MPEGTS) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"dash on\" needs \"hls_container fmp4\"");
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->fragment < NGX_MEDIA_HLS_FRAGMENT_MIN
         || conf->fragment > NGX_MEDIA_HLS_FRAGMENT_MAX)

@@ -50,7 +50,7 @@ static void ngx_media_hls_cut_gap(ngx_media_reader_t *r);
 static void ngx_media_hls_cut_lead(ngx_media_hls_cutter_t *c,
     const ngx_media_frame_t *f);
 static void ngx_media_hls_cut_parts(ngx_media_hls_cutter_t *c,
-    const ngx_media_frame_t *f);
+    const ngx_media_frame_t *f, int64_t before);
 static void ngx_media_hls_cut_segment(ngx_media_hls_cutter_t *c,
     const ngx_media_frame_t *f);
 static void ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c,
@@ -174,12 +174,13 @@ ngx_media_hls_cut_tick(ngx_media_source_t *src)
 }
 
 
-/* the zone is full: half of what each holds, but what is being watched */
+/* the zone is full: a quarter of what each holds, the oldest */
 
 void
 ngx_media_hls_cut_shrink(void)
 {
-    uint32_t                 i, n;
+    uint32_t                 i;
+    ngx_uint_t               k;
     ngx_media_hls_cutter_t  *c;
 
     if (ngx_media_hls_cutters == NULL) {
@@ -193,10 +194,9 @@ ngx_media_hls_cut_shrink(void)
             continue;
         }
 
-        n = c->writer.ring.max;
-        (void) ngx_media_ring_limit(&c->writer.ring,
-                                    c->writer.ring.used / 4 * 3);
-        c->writer.ring.max = n;
+        for (k = 0; k < c->nouts; k++) {
+            ngx_media_hls_store_shrink(&c->out[k].writer);
+        }
     }
 }
 
@@ -253,13 +253,12 @@ ngx_media_hls_cut_open(ngx_media_source_t *src, ngx_media_hls_conf_t *conf)
                                  NGX_MEDIA_READ_OLDEST)
            != NGX_OK)
     {
+        ngx_media_hls_ts_free(c);
         ngx_free(c);
         return;
     }
 
     ngx_media_hls_cutters[ngx_media_source_index(src)] = c;
-
-    __atomic_store_n(&c->writer.r->epoch, src->epoch, __ATOMIC_RELEASE);
 
     /* what the ring has, at once: somebody waits for it */
 
@@ -275,7 +274,7 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
 
     src = c->source;
 
-    if (ngx_media_hls_store_open(&c->writer, src, 0) != NGX_OK) {
+    if (ngx_media_hls_store_open(&c->out[0].writer, src, 0) != NGX_OK) {
 
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "no room in the media zone for the HLS stream of "
@@ -284,19 +283,30 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
         return NGX_ERROR;
     }
 
-    r = c->writer.r;
+    r = c->out[0].writer.r;
+    c->nouts = 1;
 
     /* what nobody can know any more */
 
     if (r->first != r->next
-        && src->pub_msec - src->left_msec > (int64_t) conf->window)
+        && (src->pub_msec - src->left_msec > (int64_t) conf->window
+            || r->container != conf->container))
     {
-        ngx_media_hls_store_clear(&c->writer);
+        ngx_media_hls_store_clear(&c->out[0].writer);
+    }
+
+    if (conf->container == NGX_MEDIA_HLS_MPEGTS) {
+        c->ts = ngx_calloc(sizeof(ngx_media_hls_ts_t), ngx_cycle->log);
+
+        if (c->ts == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     c->fragment = (int64_t) conf->fragment * 1000;
     c->window = conf->window;
     c->mode = conf->mode;
+    c->dash = conf->dash ? 1 : 0;
     c->target = r->target;
     c->low_latency = r->target ? r->low_latency : conf->part != 0;
     c->part = (int64_t) conf->part * 1000 + NGX_MEDIA_HLS_SLACK;
@@ -311,20 +321,13 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
 
         /* those that play it were promised this much */
 
-        c->part = r->part_target;
+        c->part = ngx_min(c->part, (int64_t) r->part_target);
         c->fragment = ngx_min(c->fragment, (int64_t) r->target * 1000000);
     }
 
     src->store_keep = (uint32_t) conf->window;
 
-    ngx_media_hls_store_lock(&c->writer);
-
-    r->container = NGX_MEDIA_HLS_FMP4;
-    r->window = (uint32_t) conf->window * 1000;
-    r->low_latency = c->low_latency;
-    r->part_target = (uint32_t) c->part;
-
-    ngx_media_hls_store_unlock(&c->writer);
+    ngx_media_hls_pack_params(c);
 
     return NGX_OK;
 }
@@ -341,8 +344,7 @@ ngx_media_hls_cut_close(ngx_media_hls_cutter_t *c, ngx_uint_t clear)
     ngx_media_hls_cut_finish(c);
 
     if (clear) {
-        __atomic_store_n(&c->writer.r->epoch, 0, __ATOMIC_RELEASE);
-        ngx_media_hls_store_clear(&c->writer);
+        ngx_media_hls_pack_clear(c);
     }
 
     ngx_media_hls_cutters[ngx_media_source_index(src)] = NULL;
@@ -369,9 +371,7 @@ ngx_media_hls_cut_heads(ngx_media_reader_t *r, const ngx_media_heads_t *heads)
     for (i = 0; i < heads->nframes; i++) {
         f = &heads->frames[i];
 
-        if (!(f->flags & NGX_MEDIA_FRAME_CONFIG)
-            || f->track > NGX_MEDIA_TRACK_AUDIO)
-        {
+        if (!(f->flags & NGX_MEDIA_FRAME_CONFIG)) {
             continue;
         }
 
@@ -388,12 +388,13 @@ static ngx_int_t
 ngx_media_hls_cut_room(ngx_media_reader_t *r, const ngx_media_frame_t *f,
     u_char **buf)
 {
+    ngx_uint_t               waits;
     ngx_media_hls_run_t     *run;
     ngx_media_hls_cutter_t  *c;
 
     c = r->data;
 
-    if (f->track > NGX_MEDIA_TRACK_AUDIO || f->size == 0
+    if (f->track == NGX_MEDIA_TRACK_SCRIPT || f->size == 0
         || (f->flags & (NGX_MEDIA_FRAME_META|NGX_MEDIA_FRAME_EXTRA
                         |NGX_MEDIA_FRAME_EOS)))
     {
@@ -410,9 +411,7 @@ ngx_media_hls_cut_room(ngx_media_reader_t *r, const ngx_media_frame_t *f,
         return NGX_OK;
     }
 
-    if (run->changed || (c->ready && !run->packed)) {
-        c->change = 1;
-    }
+    waits = ngx_media_hls_run_waits(c, f->track);
 
     if ((f->flags & NGX_MEDIA_FRAME_BREAK) || c->bytes + f->size
                                               > NGX_MEDIA_HLS_PART_MAX)
@@ -446,16 +445,14 @@ ngx_media_hls_cut_room(ngx_media_reader_t *r, const ngx_media_frame_t *f,
         }
     }
 
-    if (run->changed || (c->ready && !run->packed)) {
+    if (waits && ngx_media_hls_run_waits(c, f->track)) {
 
         /* not with the init segment that there is */
 
         return NGX_DECLINED;
     }
 
-    *buf = ngx_media_hls_run_room(run, f->size);
-
-    return *buf ? NGX_OK : NGX_DECLINED;
+    return ngx_media_hls_run_room(c, run, f->size, buf);
 }
 
 
@@ -495,10 +492,11 @@ ngx_media_hls_cut_gap(ngx_media_reader_t *r)
 static void
 ngx_media_hls_cut_lead(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 {
-    int64_t     length, limit;
-    ngx_uint_t  sync;
+    int64_t     length, limit, before;
+    ngx_uint_t  sync, audio;
 
     sync = f->flags & NGX_MEDIA_FRAME_SYNC;
+    audio = !ngx_media_codec_is_video(f->codec);
 
     if (f->dts < c->last_dts || f->dts - c->last_dts > NGX_MEDIA_HLS_JUMP) {
 
@@ -518,9 +516,10 @@ ngx_media_hls_cut_lead(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
         c->delta += (f->dts - c->last_dts - c->delta) / 16;
     }
 
+    before = c->last_dts;
     c->last_dts = f->dts;
 
-    if (sync) {
+    if (sync && !audio) {
         c->gop = ngx_max(c->gop, f->dts - c->key_dts);
         c->key_dts = f->dts;
     }
@@ -530,32 +529,25 @@ ngx_media_hls_cut_lead(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
                       : NGX_MEDIA_HLS_FIRST;
 
     if ((sync && (length >= c->fragment - NGX_MEDIA_HLS_EARLY || c->change))
+        || (audio && length + c->delta / 2 >= c->fragment)
         || length + c->delta > limit)
     {
         ngx_media_hls_cut_segment(c, f);
         return;
     }
 
-    ngx_media_hls_cut_parts(c, f);
+    ngx_media_hls_cut_parts(c, f, before);
 }
 
 
 static void
-ngx_media_hls_cut_parts(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
+ngx_media_hls_cut_parts(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f,
+    int64_t before)
 {
-    int64_t               before;
-    ngx_media_hls_run_t  *run;
-
-    run = c->run[c->lead];
-
     /* the last frame was longer than it was thought to be: not in this part */
 
-    if (f->dts - c->part_dts > c->part && run->nsamples > 1) {
-
-        before = ngx_media_mp4_us(run->samples[run->nsamples - 1].dts,
-                                  run->mp4.timescale);
-
-        ngx_media_hls_cut_part(c, before - run->clock.offset, 1);
+    if (f->dts - c->part_dts > c->part && before > c->part_dts) {
+        ngx_media_hls_cut_part(c, before, 1);
     }
 
     if (!c->waiting && f->dts - c->part_dts + c->delta > c->part) {
@@ -581,7 +573,7 @@ ngx_media_hls_cut_segment(ngx_media_hls_cutter_t *c,
         return;
     }
 
-    ngx_media_hls_store_close(&c->writer);
+    ngx_media_hls_pack_close(c);
     ngx_media_hls_cut_target(c);
 
     if (c->change && (f->flags & NGX_MEDIA_FRAME_SYNC)) {
@@ -618,12 +610,6 @@ ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
     ngx_memzero(seg, sizeof(ngx_media_hls_segment_t));
 
     seg->dts = f->dts;
-    seg->pdt = c->clock + f->dts;
-    seg->init = c->init;
-
-    if (f->flags & NGX_MEDIA_FRAME_SYNC) {
-        seg->flags |= NGX_MEDIA_HLS_INDEPENDENT;
-    }
 
     if (c->broken) {
         seg->flags |= NGX_MEDIA_HLS_DISCONTINUITY;
@@ -682,7 +668,7 @@ ngx_media_hls_cut_finish(ngx_media_hls_cutter_t *c)
 
     if (c->stored) {
         c->stored = 0;
-        ngx_media_hls_store_close(&c->writer);
+        ngx_media_hls_pack_close(c);
         ngx_media_hls_cut_target(c);
         ngx_media_slot_notify_watchers(c->source);
     }
@@ -697,9 +683,9 @@ ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
     int64_t                     us, n;
     ngx_media_hls_rendition_t  *r;
 
-    r = c->writer.r;
+    r = c->out[0].writer.r;
 
-    if (r->target || r->next == r->first) {
+    if (c->target || r->next == r->first) {
         return;
     }
 
@@ -723,10 +709,5 @@ ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
         c->part = (c->part + 999) / 1000 * 1000;
     }
 
-    ngx_media_hls_store_lock(&c->writer);
-
-    r->target = c->target;
-    r->part_target = (uint32_t) c->part;
-
-    ngx_media_hls_store_unlock(&c->writer);
+    ngx_media_hls_pack_params(c);
 }

@@ -353,8 +353,25 @@ ngx_media_hls_ready(ngx_media_hls_output_t *o)
 ngx_uint_t
 ngx_media_hls_renditions(ngx_media_hls_t *hls)
 {
-    return ngx_media_hls_valid(hls) ? ngx_media_hls_output(hls)->source->nstores
-                                    : 0;
+    ngx_uint_t                  i;
+    ngx_media_hls_rendition_t  *r;
+
+    if (!ngx_media_hls_valid(hls)) {
+        return 0;
+    }
+
+    for (i = 0; i < NGX_MEDIA_HLS_RENDITIONS; i++) {
+
+        r = ngx_media_hls_rendition_at(ngx_media_hls_output(hls)->source, i);
+
+        /* those of a publisher before are the last ones */
+
+        if (r == NULL || r->tag[0] == NGX_MEDIA_HLS_RETIRED) {
+            break;
+        }
+    }
+
+    return i;
 }
 
 

@@ -3,12 +3,13 @@
  * Copyright (C) the nginx media suite authors
  *
  * Frames become parts: payloads are collected for each track, and when the
- * cutter says so they go into the store behind the header of a CMAF chunk,
- * with the init segment made before the first of them.
+ * cutter says so they go into the store as the container has them.
  *
- * What is collected is the open part only, 16 MB at most.  The init segment
- * is made when the first part ends, of the tracks that were seen by then; one
- * that comes later waits for the next start point, which begins a new one.
+ * What is collected is the open part only, 16 MB at most.  Renditions and
+ * their init segments are made when the first part ends, of the tracks that
+ * were seen by then; one that comes later waits for the next start point,
+ * which begins new ones.  All renditions have the same segments, by number:
+ * one that has nothing for a part gets a part that is a gap.
  */
 
 
@@ -18,19 +19,24 @@
 
 #define NGX_MEDIA_HLS_BUF      65536
 #define NGX_MEDIA_HLS_SAMPLES  64
+#define NGX_MEDIA_HLS_SLACK_MAX  60000     /* us: the longest frame of Opus */
 
 
-static ngx_int_t ngx_media_hls_pack_init(ngx_media_hls_cutter_t *c);
+static u_char *ngx_media_hls_run_grow(ngx_media_hls_run_t *run, size_t size);
+static ngx_int_t ngx_media_hls_run_know(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_run_t *run, const ngx_media_frame_t *f);
+static ngx_int_t ngx_media_hls_run_sample(ngx_media_hls_run_t *run,
+    ngx_media_mp4_sample_t *sample);
+static uint32_t ngx_media_hls_pack_usable(ngx_media_hls_cutter_t *c);
+static ngx_int_t ngx_media_hls_pack_outs(ngx_media_hls_cutter_t *c);
+static ngx_int_t ngx_media_hls_pack_open(ngx_media_hls_cutter_t *c,
+    ngx_uint_t i, uint32_t tracks);
+static int64_t ngx_media_hls_pack_slack(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_out_t *out);
 static void ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c,
-    ngx_uint_t *order, ngx_uint_t n);
-static ngx_uint_t ngx_media_hls_pack_runs(ngx_media_hls_cutter_t *c,
-    int64_t dts, ngx_uint_t keep, ngx_media_mp4_run_t *runs,
-    ngx_media_ring_span_t *spans);
-static uint64_t ngx_media_hls_pack_end(ngx_media_hls_run_t *run, int64_t dts);
-static ssize_t ngx_media_hls_pack_head(ngx_media_hls_cutter_t *c,
-    ngx_media_mp4_run_t *runs, ngx_uint_t n);
-static ngx_int_t ngx_media_hls_pack_store(ngx_media_hls_cutter_t *c,
-    ngx_media_mp4_run_t *lead, ngx_media_ring_span_t *spans, ngx_uint_t n);
+    ngx_media_hls_out_t *out);
+static void ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_pack_t *packs);
 static void ngx_media_hls_pack_empty(ngx_media_hls_cutter_t *c,
     ngx_uint_t keep);
 
@@ -101,8 +107,53 @@ ngx_media_hls_run_config(ngx_media_hls_run_t *run, const ngx_media_frame_t *f)
 }
 
 
-u_char *
-ngx_media_hls_run_room(ngx_media_hls_run_t *run, size_t size)
+ngx_uint_t
+ngx_media_hls_run_waits(ngx_media_hls_cutter_t *c, ngx_uint_t track)
+{
+    ngx_uint_t            i;
+    ngx_media_hls_run_t  *run;
+
+    run = c->run[track];
+
+    if (run->changed) {
+        c->change = 1;
+        return 1;
+    }
+
+    if (!c->ready || run->packed || c->ts) {
+        return 0;
+    }
+
+    /* in one rendition there is one video and one audio track */
+
+    for (i = track & 1; !c->split && i < NGX_MEDIA_MAX_TRACKS; i += 2) {
+        if (i != track && c->run[i] && c->run[i]->packed) {
+            return 1;
+        }
+    }
+
+    c->change = 1;
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_media_hls_run_room(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
+    size_t size, u_char **buf)
+{
+    if (c->ts) {
+        return NGX_OK;
+    }
+
+    *buf = ngx_media_hls_run_grow(run, size);
+
+    return *buf ? NGX_OK : NGX_ERROR;
+}
+
+
+static u_char *
+ngx_media_hls_run_grow(ngx_media_hls_run_t *run, size_t size)
 {
     size_t   need;
     u_char  *buf;
@@ -140,31 +191,14 @@ ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
     const ngx_media_frame_t *f)
 {
     int                      rc;
-    ngx_media_mp4_sample_t   sample, *samples;
+    ngx_media_mp4_sample_t   sample;
 
-    if (!run->known) {
+    if (!run->known && ngx_media_hls_run_know(c, run, f) != NGX_OK) {
+        return NGX_DECLINED;
+    }
 
-        rc = ngx_media_mp4_track(&run->mp4, 1, run->codec, run->config,
-                                 run->config + run->config_size, f->data,
-                                 f->data + f->size);
-
-        if (rc == NGX_MEDIA_DECLINED) {
-            run->bad = 1;
-
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "%s of \"%*s/%*s\" is not in its HLS stream: no "
-                          "form of it in MP4",
-                          ngx_media_codec_name(run->codec),
-                          (size_t) c->source->app_len, c->source->app,
-                          (size_t) c->source->stream_len, c->source->stream);
-        }
-
-        if (rc != NGX_MEDIA_OK) {
-            return NGX_DECLINED;
-        }
-
-        run->known = 1;
-        ngx_media_mp4_clock_init(&run->clock, &run->mp4);
+    if (c->ts) {
+        return ngx_media_hls_ts_frame(c, f);
     }
 
     rc = ngx_media_mp4_clock_frame(&run->clock, f, &sample);
@@ -173,16 +207,70 @@ ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
         return NGX_ERROR;
     }
 
-    if (rc == NGX_MEDIA_DECLINED) {
+    if (rc == NGX_MEDIA_DECLINED
+        || ngx_media_hls_run_sample(run, &sample) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
+    run->used += f->size;
+    c->bytes += f->size;
+
+    return NGX_OK;
+}
+
+
+/* what playlists and the init segment say of the track; f may be NULL */
+
+static ngx_int_t
+ngx_media_hls_run_know(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
+    const ngx_media_frame_t *f)
+{
+    int  rc;
+
+    rc = ngx_media_mp4_track(&run->mp4, 1, run->codec, run->config,
+                             run->config + run->config_size,
+                             f ? f->data : NULL,
+                             f ? f->data + f->size : NULL);
+
+    if (rc == NGX_MEDIA_DECLINED
+        || (c->ts && ngx_media_ts_type(run->codec) == 0))
+    {
+        run->bad = 1;
+
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%s of \"%*s/%*s\" is not in its HLS stream: no form "
+                      "of it in %s", ngx_media_codec_name(run->codec),
+                      (size_t) c->source->app_len, c->source->app,
+                      (size_t) c->source->stream_len, c->source->stream,
+                      c->ts ? "MPEG-TS" : "MP4");
+    }
+
+    if (run->bad || rc != NGX_MEDIA_OK) {
+        return NGX_DECLINED;
+    }
+
+    run->known = 1;
+    ngx_media_mp4_clock_init(&run->clock, &run->mp4);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_media_hls_run_sample(ngx_media_hls_run_t *run,
+    ngx_media_mp4_sample_t *sample)
+{
+    uint32_t                 max;
+    ngx_media_mp4_sample_t  *samples;
+
     if (run->nsamples == run->max) {
 
-        samples = ngx_alloc((run->max + NGX_MEDIA_HLS_SAMPLES) * 2
-                            * sizeof(ngx_media_mp4_sample_t), ngx_cycle->log);
+        max = (run->max + NGX_MEDIA_HLS_SAMPLES) * 2;
+        samples = ngx_alloc(max * sizeof(ngx_media_mp4_sample_t),
+                            ngx_cycle->log);
         if (samples == NULL) {
-            return NGX_DECLINED;
+            return NGX_ERROR;
         }
 
         if (run->samples) {
@@ -192,12 +280,10 @@ ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
         }
 
         run->samples = samples;
-        run->max = (run->max + NGX_MEDIA_HLS_SAMPLES) * 2;
+        run->max = max;
     }
 
-    run->samples[run->nsamples++] = sample;
-    run->used += f->size;
-    c->bytes += f->size;
+    run->samples[run->nsamples++] = *sample;
 
     return NGX_OK;
 }
@@ -219,6 +305,10 @@ ngx_media_hls_pack_reset(ngx_media_hls_cutter_t *c)
             run->nsamples = 0;
             run->used = 0;
         }
+    }
+
+    if (c->ts) {
+        ngx_media_hls_ts_reset(c);
     }
 
     c->ready = 0;
@@ -256,25 +346,29 @@ ngx_media_hls_pack_free(ngx_media_hls_cutter_t *c)
         c->run[i] = NULL;
     }
 
-    if (c->head) {
-        ngx_free(c->head);
-        c->head = NULL;
+    for (i = 0; i < NGX_MEDIA_HLS_RENDITIONS; i++) {
+        if (c->out[i].head) {
+            ngx_free(c->out[i].head);
+            c->out[i].head = NULL;
+        }
     }
+
+    ngx_media_hls_ts_free(c);
 }
 
 
-/* --- init segment ------------------------------------------------------- */
+/* --- renditions --------------------------------------------------------- */
 
-static ngx_int_t
-ngx_media_hls_pack_init(ngx_media_hls_cutter_t *c)
+/* tracks that can be packed */
+
+static uint32_t
+ngx_media_hls_pack_usable(ngx_media_hls_cutter_t *c)
 {
-    ssize_t                 size;
-    ngx_uint_t              i, n, order[NGX_MEDIA_MAX_TRACKS];
-    ngx_media_hls_run_t    *run;
-    ngx_media_mp4_track_t   tracks[NGX_MEDIA_MAX_TRACKS];
-    static u_char           buf[NGX_MEDIA_HLS_INIT_MAX];
+    uint32_t              tracks;
+    ngx_uint_t            i;
+    ngx_media_hls_run_t  *run;
 
-    n = 0;
+    tracks = 0;
 
     for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
         run = c->run[i];
@@ -283,72 +377,190 @@ ngx_media_hls_pack_init(ngx_media_hls_cutter_t *c)
             continue;
         }
 
-        if (!run->known) {
+        /* its frames are late, but its configuration may tell enough */
 
-            /* a track whose frames are late, but its configuration tells */
-
-            if (run->config_size == 0
-                || ngx_media_mp4_track(&run->mp4, 1, run->codec, run->config,
-                                       run->config + run->config_size, NULL,
-                                       NULL)
-                   != NGX_MEDIA_OK)
-            {
-                continue;
-            }
-
-            run->known = 1;
-            ngx_media_mp4_clock_init(&run->clock, &run->mp4);
+        if (!run->known
+            && (run->config_size == 0
+                || ngx_media_hls_run_know(c, run, NULL) != NGX_OK))
+        {
+            continue;
         }
 
-        run->packed = 1;
-        run->mp4.id = (uint32_t) n + 1;
-
-        order[n] = i;
-        tracks[n++] = run->mp4;
+        tracks |= 1u << i;
     }
 
-    size = n ? ngx_media_mp4_init(tracks, (unsigned) n, buf, sizeof(buf))
-             : NGX_MEDIA_ERROR;
+    return tracks;
+}
 
-    if (size <= 0) {
+
+static ngx_int_t
+ngx_media_hls_pack_outs(ngx_media_hls_cutter_t *c)
+{
+    uint32_t    tracks, kind, all;
+    ngx_uint_t  i, n, audio;
+
+    all = ngx_media_hls_pack_usable(c);
+
+    if (!(all & (1u << c->lead))) {
         return NGX_ERROR;
     }
 
-    c->init = ngx_media_hls_store_init(&c->writer, buf, (size_t) size);
-    c->segment.init = c->init;
+    if (!c->decided) {
+        c->decided = 1;
+        c->split = !c->ts
+                   && (c->dash
+                       || __builtin_popcount(all & NGX_MEDIA_TRACKS_VIDEO) > 1
+                       || __builtin_popcount(all & NGX_MEDIA_TRACKS_AUDIO)
+                          > 1);
+    }
+
+    n = 0;
+
+    if (!c->split) {
+
+        /* the lowest one of each kind */
+
+        kind = all & NGX_MEDIA_TRACKS_VIDEO;
+        tracks = kind & -kind;
+        kind = all & NGX_MEDIA_TRACKS_AUDIO;
+        tracks |= kind & -kind;
+
+        tracks |= 1u << c->lead;
+
+        if (ngx_media_hls_pack_open(c, n++, c->ts ? all : tracks) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        all = 0;
+    }
+
+    for (audio = 0; audio < 2; audio++) {
+        for (i = audio; i < NGX_MEDIA_MAX_TRACKS; i += 2) {
+
+            if ((all & (1u << i)) && n < NGX_MEDIA_HLS_RENDITIONS
+                && ngx_media_hls_pack_open(c, n++, 1u << i) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    /* of a publisher before, who had more of them */
+
+    for (i = n; i < c->source->nstores; i++) {
+        if (ngx_media_hls_pack_open(c, i, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    c->nouts = n;
     c->ready = 1;
 
-    ngx_media_hls_pack_tracks(c, order, n);
+    ngx_media_hls_pack_params(c);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_media_hls_pack_open(ngx_media_hls_cutter_t *c, ngx_uint_t i,
+    uint32_t tracks)
+{
+    char                        tag[NGX_MEDIA_HLS_TAG_LEN];
+    ngx_uint_t                  k;
+    ngx_media_hls_out_t        *out;
+    ngx_media_hls_rendition_t  *r;
+
+    out = &c->out[i];
+
+    if (out->writer.r == NULL
+        && ngx_media_hls_store_open(&out->writer, c->source, (uint32_t) i)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r = out->writer.r;
+    out->tracks = tracks;
+
+    ngx_memzero(tag, sizeof(tag));
+
+    if (tracks == 0) {
+        tag[0] = NGX_MEDIA_HLS_RETIRED;
+
+    } else if (c->split) {
+        k = (ngx_uint_t) __builtin_ctz(tracks);
+        tag[0] = (k & 1) ? 'a' : 'v';
+        tag[1] = (char) ('0' + ngx_media_track_id(k));
+    }
+
+    if (ngx_memcmp(r->tag, tag, sizeof(tag)) != 0) {
+
+        if (r->next != r->first) {
+            ngx_media_hls_store_clear(&out->writer);
+        }
+
+        ngx_media_hls_store_lock(&out->writer);
+        ngx_memcpy(r->tag, tag, sizeof(tag));
+        ngx_media_hls_store_unlock(&out->writer);
+    }
+
+    if (tracks == 0) {
+        return NGX_OK;
+    }
+
+    for (k = 0; k < NGX_MEDIA_MAX_TRACKS; k++) {
+        if (tracks & (1u << k)) {
+            c->run[k]->packed = 1;
+            c->run[k]->out = (uint8_t) i;
+        }
+    }
+
+    if (!c->ts && ngx_media_hls_mp4_init(c, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_media_hls_pack_tracks(c, out);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c, ngx_uint_t *order,
-    ngx_uint_t n)
+ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 {
     ngx_uint_t                  i;
     ngx_media_hls_run_t        *run;
     ngx_media_hls_track_t      *t;
     ngx_media_hls_rendition_t  *r;
 
-    r = c->writer.r;
+    r = out->writer.r;
 
-    ngx_media_hls_store_lock(&c->writer);
+    ngx_media_hls_store_lock(&out->writer);
 
-    r->ntracks = (uint32_t) n;
+    r->ntracks = 0;
 
-    for (i = 0; i < n; i++) {
-        run = c->run[order[i]];
-        t = &r->track[i];
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+
+        if (!(out->tracks & (1u << i))) {
+            continue;
+        }
+
+        run = c->run[i];
+        t = &r->track[r->ntracks++];
 
         ngx_memzero(t, sizeof(ngx_media_hls_track_t));
 
         t->info = run->mp4.info;
-        t->track = (uint32_t) order[i];
-        t->fps_milli = c->source->track[order[i]].fps_milli;
+        t->track = (uint32_t) i;
+        t->fps_milli = c->source->track[i].fps_milli;
         t->timescale = run->mp4.timescale;
+
+        if (t->fps_milli == 0 && i == c->lead && c->delta > 0
+            && ngx_media_codec_is_video(run->codec))
+        {
+            t->fps_milli = (uint32_t) (1000000000 / c->delta);
+        }
 
         if (ngx_media_codec_string(&run->mp4.info, run->config,
                                    run->config + run->config_size,
@@ -360,7 +572,81 @@ ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c, ngx_uint_t *order,
         }
     }
 
-    ngx_media_hls_store_unlock(&c->writer);
+    ngx_media_hls_store_unlock(&out->writer);
+}
+
+
+/* cut where the lead is cut: its parts have one frame more or less */
+
+static int64_t
+ngx_media_hls_pack_slack(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
+{
+    ngx_media_hls_run_t  *run;
+
+    if (!c->ready || (out->tracks & (1u << c->lead)) || out->tracks == 0) {
+        return 0;
+    }
+
+    run = c->run[__builtin_ctz(out->tracks)];
+
+    if (run->mp4.frame == 0) {
+        return NGX_MEDIA_HLS_SLACK_MAX;
+    }
+
+    return (int64_t) run->mp4.frame * 1000000 / run->mp4.timescale + 1000;
+}
+
+
+void
+ngx_media_hls_pack_params(ngx_media_hls_cutter_t *c)
+{
+    ngx_uint_t                  i;
+    ngx_media_hls_rendition_t  *r;
+
+    for (i = 0; i < c->nouts; i++) {
+        r = c->out[i].writer.r;
+
+        ngx_media_hls_store_lock(&c->out[i].writer);
+
+        r->container = c->ts ? NGX_MEDIA_HLS_MPEGTS : NGX_MEDIA_HLS_FMP4;
+        r->window = (uint32_t) (c->window * 1000);
+        r->low_latency = c->low_latency;
+        r->part_target = (uint32_t) (c->part
+                                     + ngx_media_hls_pack_slack(c,
+                                                                &c->out[i]));
+        r->target = c->target;
+
+        ngx_media_hls_store_unlock(&c->out[i].writer);
+
+        __atomic_store_n(&r->epoch, c->source->epoch, __ATOMIC_RELEASE);
+    }
+}
+
+
+void
+ngx_media_hls_pack_clear(ngx_media_hls_cutter_t *c)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < c->nouts; i++) {
+        __atomic_store_n(&c->out[i].writer.r->epoch, 0, __ATOMIC_RELEASE);
+        ngx_media_hls_store_clear(&c->out[i].writer);
+    }
+}
+
+
+void
+ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < c->nouts; i++) {
+        ngx_media_hls_store_close(&c->out[i].writer);
+    }
+
+    if (c->ts) {
+        ngx_media_hls_ts_segment(c);
+    }
 }
 
 
@@ -370,39 +656,53 @@ ngx_int_t
 ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
     ngx_uint_t keep)
 {
-    ssize_t                size;
     ngx_int_t              rc;
-    ngx_uint_t             n;
-    ngx_media_mp4_run_t    runs[NGX_MEDIA_MAX_TRACKS];
-    ngx_media_ring_span_t  spans[NGX_MEDIA_MAX_TRACKS + 1];
+    ngx_uint_t             i;
+    ngx_media_hls_pack_t   packs[NGX_MEDIA_HLS_RENDITIONS];
 
-    if (c->bytes == 0 || (!c->ready && ngx_media_hls_pack_init(c) != NGX_OK)) {
+    if (c->bytes == 0 || (!c->ready && ngx_media_hls_pack_outs(c) != NGX_OK)) {
         ngx_media_hls_pack_empty(c, 0);
         return NGX_OK;
     }
 
-    n = ngx_media_hls_pack_runs(c, dts, keep, runs, spans + 1);
+    for (i = 0; i < c->nouts; i++) {
 
-    if (n == 0) {
-        return NGX_OK;
+        ngx_memzero(&packs[i].cut, sizeof(ngx_media_hls_cut_t));
+        packs[i].nspans = 0;
+
+        rc = c->ts ? ngx_media_hls_ts_part(c, dts, keep, &packs[i])
+                   : ngx_media_hls_mp4_part(c, &c->out[i], dts, keep,
+                                            &packs[i]);
+
+        if (rc == NGX_ERROR) {
+            ngx_media_hls_pack_empty(c, 0);
+            return NGX_OK;
+        }
+
+        if (i == 0 && rc == NGX_DECLINED) {
+
+            /* no frame of the lead: what others have waits for one */
+
+            return NGX_OK;
+        }
+
+        if (rc == NGX_DECLINED) {
+            packs[i].cut = packs[0].cut;
+            packs[i].cut.flags = NGX_MEDIA_HLS_GAP;
+        }
     }
 
     if (!c->stored) {
         c->stored = 1;
-        ngx_media_hls_store_segment(&c->writer, &c->segment);
+        ngx_media_hls_pack_segment(c, packs);
     }
 
-    size = ngx_media_hls_pack_head(c, runs, n);
+    rc = NGX_OK;
 
-    if (size < 0) {
-        ngx_media_hls_pack_empty(c, 0);
-        return NGX_OK;
+    for (i = 0; i < c->nouts && rc == NGX_OK; i++) {
+        rc = ngx_media_hls_store_part(&c->out[i].writer, &packs[i].cut,
+                                      packs[i].spans, packs[i].nspans);
     }
-
-    spans[0].data = c->head;
-    spans[0].size = (size_t) size;
-
-    rc = ngx_media_hls_pack_store(c, &runs[0], spans, n + 1);
 
     ngx_media_hls_pack_empty(c, keep);
 
@@ -410,154 +710,40 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
 }
 
 
-/* the lead's is the first one */
+/* a segment begins in all renditions, with the same number */
 
-static ngx_uint_t
-ngx_media_hls_pack_runs(ngx_media_hls_cutter_t *c, int64_t dts,
-    ngx_uint_t keep, ngx_media_mp4_run_t *runs, ngx_media_ring_span_t *spans)
+static void
+ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_pack_t *packs)
 {
-    size_t                used;
-    uint32_t              nsamples;
-    uint64_t              end;
-    ngx_uint_t            i, k, n;
-    ngx_media_hls_run_t  *run;
+    uint32_t                  disc;
+    uint64_t                  msn;
+    ngx_uint_t                i;
+    ngx_media_hls_out_t      *out;
+    ngx_media_hls_segment_t   seg;
 
-    n = 0;
+    msn = 0;
+    disc = c->out[0].writer.r->disc;
 
-    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
-
-        /* in the order lead, 0, 1, ... */
-
-        k = (i == 0) ? c->lead : (i <= c->lead) ? i - 1 : i;
-        run = c->run[k];
-
-        if (run == NULL || !run->packed || run->nsamples == 0) {
-
-            if (k == c->lead) {
-                return 0;
-            }
-
-            continue;
-        }
-
-        nsamples = run->nsamples;
-        used = run->used;
-
-        if (k != c->lead) {
-            end = ngx_media_mp4_clock_end(&run->clock);
-
-        } else if (keep) {
-
-            if (nsamples < 2) {
-                return 0;
-            }
-
-            nsamples--;
-            used -= run->samples[nsamples].size;
-            end = run->samples[nsamples].dts;
-
-        } else {
-            end = ngx_media_hls_pack_end(run, dts);
-        }
-
-        runs[n].samples = run->samples;
-        runs[n].nsamples = nsamples;
-        runs[n].id = run->mp4.id;
-        runs[n].end = end;
-
-        spans[n].data = run->buf;
-        spans[n].size = used;
-        n++;
+    for (i = 0; i < c->nouts; i++) {
+        msn = ngx_max(msn, c->out[i].writer.r->next);
     }
 
-    return n;
-}
+    for (i = 0; i < c->nouts; i++) {
+        out = &c->out[i];
+        seg = c->segment;
 
+        seg.init = out->init;
+        seg.dts = packs[i].cut.dts;
+        seg.pdt = c->clock + seg.dts;
 
-/* where the lead's run ends: video has the time of the frame that follows */
-
-static uint64_t
-ngx_media_hls_pack_end(ngx_media_hls_run_t *run, int64_t dts)
-{
-    uint64_t  end;
-
-    if (dts != NGX_MEDIA_HLS_END && ngx_media_codec_is_video(run->codec)) {
-
-        end = ngx_media_mp4_ticks(dts + run->clock.offset,
-                                  run->mp4.timescale);
-
-        if (end > run->samples[run->nsamples - 1].dts) {
-            return end;
-        }
-    }
-
-    return ngx_media_mp4_clock_end(&run->clock);
-}
-
-
-static ssize_t
-ngx_media_hls_pack_head(ngx_media_hls_cutter_t *c, ngx_media_mp4_run_t *runs,
-    ngx_uint_t n)
-{
-    ssize_t                  size;
-    ngx_media_hls_segment_t *seg;
-    ngx_media_mp4_chunk_t    chunk;
-
-    seg = ngx_media_hls_store_current(&c->writer);
-
-    chunk.runs = runs;
-    chunk.nruns = (uint32_t) n;
-    chunk.sequence = (uint32_t) c->writer.r->ring.head + 1;
-    chunk.styp = (seg && seg->nparts) ? NGX_MEDIA_MP4_STYP_CHUNK
-                                      : NGX_MEDIA_MP4_STYP_SEGMENT;
-    chunk.utc = 0;
-
-    size = ngx_media_mp4_chunk(&chunk, NULL, 0);
-
-    if (size < 0) {
-        return size;
-    }
-
-    if ((size_t) size > c->head_size) {
-
-        if (c->head) {
-            ngx_free(c->head);
+        if (packs[i].cut.flags & NGX_MEDIA_HLS_INDEPENDENT) {
+            seg.flags |= NGX_MEDIA_HLS_INDEPENDENT;
         }
 
-        c->head_size = (size_t) size * 2;
-        c->head = ngx_alloc(c->head_size, ngx_cycle->log);
-
-        if (c->head == NULL) {
-            c->head_size = 0;
-            return NGX_ERROR;
-        }
+        ngx_media_hls_store_align(&out->writer, msn, disc);
+        ngx_media_hls_store_segment(&out->writer, &seg);
     }
-
-    return ngx_media_mp4_chunk(&chunk, c->head, c->head_size);
-}
-
-
-static ngx_int_t
-ngx_media_hls_pack_store(ngx_media_hls_cutter_t *c, ngx_media_mp4_run_t *lead,
-    ngx_media_ring_span_t *spans, ngx_uint_t n)
-{
-    uint32_t             scale;
-    ngx_media_hls_cut_t  cut;
-
-    scale = c->run[c->lead]->mp4.timescale;
-
-    cut.dts = c->part_dts;
-    cut.time = ngx_media_mp4_us(lead->samples[0].dts, scale);
-    cut.duration = (uint32_t) (ngx_media_mp4_us(lead->end, scale)
-                               - ngx_media_mp4_us(lead->samples[0].dts,
-                                                  scale));
-    cut.flags = 0;
-
-    if (lead->samples[0].flags & NGX_MEDIA_MP4_KEY) {
-        cut.flags |= NGX_MEDIA_HLS_INDEPENDENT;
-    }
-
-    return ngx_media_hls_store_part(&c->writer, &cut, spans, (uint32_t) n);
 }
 
 
@@ -569,6 +755,11 @@ ngx_media_hls_pack_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep)
     ngx_media_hls_run_t  *run;
 
     c->bytes = 0;
+
+    if (c->ts) {
+        ngx_media_hls_ts_empty(c, keep);
+        return;
+    }
 
     for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
         run = c->run[i];

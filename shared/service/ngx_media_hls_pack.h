@@ -3,9 +3,14 @@
  * Copyright (C) the nginx media suite authors
  *
  * L3: the segmenter's own state: a cutter for each source that is being
- * packed in this worker, and the tracks it collects.  Private to
- * ngx_media_hls_cut.c, which decides where segments and parts begin, and
- * ngx_media_hls_pack.c, which makes them.
+ * packed in this worker, the tracks it collects, and the renditions it makes
+ * of them.  Private to ngx_media_hls_cut.c, which decides where segments and
+ * parts begin, ngx_media_hls_pack.c, which makes them, and the two containers,
+ * ngx_media_hls_pack_mp4.c and ngx_media_hls_pack_ts.c.
+ *
+ * All tracks go into one rendition, or, where there are several of a kind or
+ * DASH is asked for, each into one of its own.  That is decided when the first
+ * part is made, and holds for as long as the source is being packed.
  */
 
 
@@ -15,6 +20,7 @@
 
 #include "ngx_media_hls_store.h"
 #include "ngx_media_mp4.h"
+#include "ngx_media_ts_mux.h"
 
 
 #define NGX_MEDIA_HLS_PART_MAX     (16 * 1024 * 1024)    /* bytes of a part */
@@ -34,6 +40,7 @@ typedef struct {
     u_char                  *config;
     uint32_t                 config_size;
     uint8_t                  codec;
+    uint8_t                  out;            /* rendition, where packed */
     unsigned                 known:1;        /* mp4 is filled */
     unsigned                 packed:1;       /* in the init segment */
     unsigned                 changed:1;      /* its frames wait for a new one */
@@ -41,11 +48,39 @@ typedef struct {
 } ngx_media_hls_run_t;
 
 
+/* MPEG-TS: the packets of the open part */
+
+typedef struct {
+    ngx_media_ts_mux_t       mux;
+    u_char                  *buf;
+    size_t                   used;
+    size_t                   size;
+    size_t                   mark;           /* before the lead's newest */
+    int64_t                  mark_dts;
+    uint32_t                 frames;         /* of the lead */
+    unsigned                 independent:1;
+    u_char                   bundle[3072];
+} ngx_media_hls_ts_t;
+
+
+/* a rendition that is being made */
+
+typedef struct {
+    ngx_media_hls_writer_t   writer;
+    uint32_t                 tracks;         /* bit set */
+    uint32_t                 init;           /* its hash */
+    u_char                  *head;           /* scratch: header of a part */
+    size_t                   head_size;
+} ngx_media_hls_out_t;
+
+
 typedef struct {
     ngx_media_source_t      *source;
     ngx_media_reader_t       reader;
-    ngx_media_hls_writer_t   writer;
+    ngx_media_hls_out_t      out[NGX_MEDIA_HLS_RENDITIONS];
+    ngx_uint_t               nouts;          /* the first one is always there */
     ngx_media_hls_run_t     *run[NGX_MEDIA_MAX_TRACKS];
+    ngx_media_hls_ts_t      *ts;             /* NULL: fMP4 */
 
     int64_t                  fragment;       /* us */
     int64_t                  part;           /* us, a part's longest */
@@ -62,35 +97,44 @@ typedef struct {
     int64_t                  clock;          /* us, epoch at dts 0 */
     size_t                   bytes;          /* in the open part */
     ngx_media_hls_segment_t  segment;        /* the open one */
-    uint32_t                 init;           /* its hash */
-    u_char                  *head;           /* scratch: header of a part */
-    size_t                   head_size;
     uint8_t                  lead;           /* track that cuts */
 
+    unsigned                 dash:1;
+    unsigned                 split:1;        /* a rendition for each track */
+    unsigned                 decided:1;      /* split was */
     unsigned                 waiting:1;      /* for a start point */
     unsigned                 broken:1;       /* a discontinuity is due */
     unsigned                 change:1;       /* tracks or configs changed */
     unsigned                 stored:1;       /* segment is in the store */
-    unsigned                 ready:1;        /* init segment is made */
+    unsigned                 ready:1;        /* renditions are made */
     unsigned                 logged:1;
 } ngx_media_hls_cutter_t;
 
 
+/* --- ngx_media_hls_pack.c ----------------------------------------------- */
+
 /* The state of a track, made when it is not there; NULL: no memory. */
 ngx_media_hls_run_t *ngx_media_hls_run(ngx_media_hls_cutter_t *c,
     ngx_uint_t track, uint8_t codec);
-/* A configuration; 1: it is another one than that of the init segment. */
+/* A configuration; 1: it is another one than what is packed. */
 ngx_uint_t ngx_media_hls_run_config(ngx_media_hls_run_t *run,
     const ngx_media_frame_t *f);
-/* Room for size bytes of a frame, or NULL. */
-u_char *ngx_media_hls_run_room(ngx_media_hls_run_t *run, size_t size);
+/* Does it wait for the next start point, or for ever? */
+ngx_uint_t ngx_media_hls_run_waits(ngx_media_hls_cutter_t *c,
+    ngx_uint_t track);
+/*
+ * Where the payload of a frame shall go.  NGX_OK; *buf may be NULL: anywhere;
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_media_hls_run_room(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_run_t *run, size_t size, u_char **buf);
 /*
  * Takes the frame whose payload was put there.  NGX_OK; NGX_DECLINED: it is
  * left out; NGX_ERROR: the timeline broke.
  */
 ngx_int_t ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c,
     ngx_media_hls_run_t *run, const ngx_media_frame_t *f);
-/* New init segment, new clocks: what is collected is forgotten. */
+/* New init segments, new clocks: what is collected is forgotten. */
 void ngx_media_hls_pack_reset(ngx_media_hls_cutter_t *c);
 /*
  * Makes a part of what is collected; dts is that of the lead's frame that
@@ -99,9 +143,43 @@ void ngx_media_hls_pack_reset(ngx_media_hls_cutter_t *c);
  */
 ngx_int_t ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
     ngx_uint_t keep);
+/* Segments end in all renditions. */
+void ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c);
+/* What all renditions promise, into the store. */
+void ngx_media_hls_pack_params(ngx_media_hls_cutter_t *c);
+/* Nothing of it is in the zone any more. */
+void ngx_media_hls_pack_clear(ngx_media_hls_cutter_t *c);
 void ngx_media_hls_pack_free(ngx_media_hls_cutter_t *c);
 
 #define NGX_MEDIA_HLS_END  ((int64_t) 0x7fffffffffffffffLL)
+
+
+/* --- the containers ------------------------------------------------------ */
+
+/* what one rendition has for a part */
+
+typedef struct {
+    ngx_media_hls_cut_t      cut;
+    ngx_media_ring_span_t    spans[NGX_MEDIA_MAX_TRACKS + 1];
+    uint32_t                 nspans;
+} ngx_media_hls_pack_t;
+
+/* NGX_OK or NGX_ERROR: there is nothing to make it of. */
+ngx_int_t ngx_media_hls_mp4_init(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_out_t *out);
+/* NGX_OK, NGX_DECLINED: no frame of it is in this part, NGX_ERROR. */
+ngx_int_t ngx_media_hls_mp4_part(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_out_t *out, int64_t dts, ngx_uint_t keep,
+    ngx_media_hls_pack_t *pack);
+
+ngx_int_t ngx_media_hls_ts_frame(ngx_media_hls_cutter_t *c,
+    const ngx_media_frame_t *f);
+void ngx_media_hls_ts_reset(ngx_media_hls_cutter_t *c);
+ngx_int_t ngx_media_hls_ts_part(ngx_media_hls_cutter_t *c, int64_t dts,
+    ngx_uint_t keep, ngx_media_hls_pack_t *pack);
+void ngx_media_hls_ts_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep);
+void ngx_media_hls_ts_segment(ngx_media_hls_cutter_t *c);
+void ngx_media_hls_ts_free(ngx_media_hls_cutter_t *c);
 
 
 #endif /* _NGX_MEDIA_HLS_PACK_H_INCLUDED_ */

@@ -177,6 +177,30 @@ ngx_media_hls_store_current(ngx_media_hls_writer_t *w)
 
 
 void
+ngx_media_hls_store_align(ngx_media_hls_writer_t *w, uint64_t msn,
+    uint32_t disc)
+{
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    ngx_media_hls_store_close(w);
+
+    if (r->next == msn && r->disc == disc) {
+        return;
+    }
+
+    ngx_media_hls_store_lock(w);
+
+    r->first = msn;
+    r->next = msn;
+    r->disc = disc;
+
+    ngx_media_hls_store_unlock(w);
+}
+
+
+void
 ngx_media_hls_store_segment(ngx_media_hls_writer_t *w,
     const ngx_media_hls_segment_t *from)
 {
@@ -436,4 +460,19 @@ ngx_media_hls_store_clear(ngx_media_hls_writer_t *w)
     ngx_media_hls_store_unlock(w);
 
     ngx_media_ring_clear(&w->ring);
+}
+
+
+void
+ngx_media_hls_store_shrink(ngx_media_hls_writer_t *w)
+{
+    uint32_t  max;
+
+    max = w->ring.max;
+
+    (void) ngx_media_ring_limit(&w->ring, w->ring.used / 4 * 3);
+
+    w->ring.max = max;
+
+    ngx_media_hls_store_prune(w);
 }

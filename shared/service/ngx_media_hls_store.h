@@ -9,7 +9,7 @@
  *   ngx_media_hls_view.c     the same, read by any worker
  *   ngx_media_hls_output.c   names, requests, watches
  *   ngx_media_hls_cut.c      where segments and parts begin
- *   ngx_media_hls_pack.c     frames become parts
+ *   ngx_media_hls_pack*.c    frames become parts
  *
  * A rendition is one chunk of the arena and the chunks of its ring.  Its one
  * writer is the worker of the source's publisher; fields marked "version" are
@@ -29,6 +29,7 @@
 
 #define NGX_MEDIA_HLS_INITS        8
 #define NGX_MEDIA_HLS_INIT_BYTES   12288
+#define NGX_MEDIA_HLS_RETIRED      '-'      /* first of a tag: not served */
 #define NGX_MEDIA_HLS_KEEP         2     /* target durations kept before the
                                           * window */
 
@@ -68,6 +69,10 @@ typedef struct {
     u_char                   inits[NGX_MEDIA_HLS_INIT_BYTES];
 } ngx_media_hls_rendition_t;
 
+/* one chunk */
+typedef char ngx_media_hls_rendition_fits_t[
+    sizeof(ngx_media_hls_rendition_t) <= NGX_MEDIA_CHUNK_SIZE ? 1 : -1];
+
 #define ngx_media_hls_at(r, msn)                                              \
     (&(r)->segment[(msn) % NGX_MEDIA_HLS_SEGMENTS])
 
@@ -97,6 +102,9 @@ typedef struct {
  */
 ngx_int_t ngx_media_hls_store_open(ngx_media_hls_writer_t *w,
     ngx_media_source_t *src, uint32_t index);
+/* Segments go on at msn and disc; what is before it goes where it differs. */
+void ngx_media_hls_store_align(ngx_media_hls_writer_t *w, uint64_t msn,
+    uint32_t disc);
 /* Begins a segment; of *seg dts, pdt, flags, init and key are taken. */
 void ngx_media_hls_store_segment(ngx_media_hls_writer_t *w,
     const ngx_media_hls_segment_t *seg);
@@ -114,6 +122,8 @@ void ngx_media_hls_store_lock(ngx_media_hls_writer_t *w);
 void ngx_media_hls_store_unlock(ngx_media_hls_writer_t *w);
 /* Gives all segments up. */
 void ngx_media_hls_store_clear(ngx_media_hls_writer_t *w);
+/* The zone is full: a quarter goes, the oldest. */
+void ngx_media_hls_store_shrink(ngx_media_hls_writer_t *w);
 /* The one that is open, or NULL. */
 ngx_media_hls_segment_t *ngx_media_hls_store_current(
     ngx_media_hls_writer_t *w);
