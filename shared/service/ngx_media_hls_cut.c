@@ -56,7 +56,7 @@ static void ngx_media_hls_cut_segment(ngx_media_hls_cutter_t *c,
 static void ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c,
     const ngx_media_frame_t *f);
 static void ngx_media_hls_cut_part(ngx_media_hls_cutter_t *c, int64_t dts,
-    ngx_uint_t keep);
+    ngx_uint_t how);
 static void ngx_media_hls_cut_break(ngx_media_hls_cutter_t *c);
 static void ngx_media_hls_cut_finish(ngx_media_hls_cutter_t *c);
 static void ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c);
@@ -547,11 +547,11 @@ ngx_media_hls_cut_parts(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f,
     /* the last frame was longer than it was thought to be: not in this part */
 
     if (f->dts - c->part_dts > c->part && before > c->part_dts) {
-        ngx_media_hls_cut_part(c, before, 1);
+        ngx_media_hls_cut_part(c, before, NGX_MEDIA_HLS_BUT_ONE);
     }
 
     if (!c->waiting && f->dts - c->part_dts + c->delta > c->part) {
-        ngx_media_hls_cut_part(c, f->dts, 0);
+        ngx_media_hls_cut_part(c, f->dts, NGX_MEDIA_HLS_MORE);
     }
 }
 
@@ -560,7 +560,7 @@ static void
 ngx_media_hls_cut_segment(ngx_media_hls_cutter_t *c,
     const ngx_media_frame_t *f)
 {
-    ngx_media_hls_cut_part(c, f->dts, 0);
+    ngx_media_hls_cut_part(c, f->dts, NGX_MEDIA_HLS_LAST);
 
     if (c->waiting) {
 
@@ -624,9 +624,9 @@ ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 
 static void
 ngx_media_hls_cut_part(ngx_media_hls_cutter_t *c, int64_t dts,
-    ngx_uint_t keep)
+    ngx_uint_t how)
 {
-    if (ngx_media_hls_pack_part(c, dts, keep) == NGX_OK) {
+    if (ngx_media_hls_pack_part(c, dts, how) == NGX_OK) {
         c->part_dts = dts;
         ngx_media_slot_notify_watchers(c->source);
         return;
@@ -664,7 +664,7 @@ ngx_media_hls_cut_break(ngx_media_hls_cutter_t *c)
 static void
 ngx_media_hls_cut_finish(ngx_media_hls_cutter_t *c)
 {
-    (void) ngx_media_hls_pack_part(c, NGX_MEDIA_HLS_END, 0);
+    (void) ngx_media_hls_pack_part(c, NGX_MEDIA_HLS_END, NGX_MEDIA_HLS_LAST);
 
     if (c->stored) {
         c->stored = 0;

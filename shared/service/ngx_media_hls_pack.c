@@ -654,16 +654,18 @@ ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c)
 
 ngx_int_t
 ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
-    ngx_uint_t keep)
+    ngx_uint_t how)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i;
+    ngx_uint_t             i, keep;
     ngx_media_hls_pack_t   packs[NGX_MEDIA_HLS_RENDITIONS];
 
     if (c->bytes == 0 || (!c->ready && ngx_media_hls_pack_outs(c) != NGX_OK)) {
         ngx_media_hls_pack_empty(c, 0);
         return NGX_OK;
     }
+
+    keep = (how == NGX_MEDIA_HLS_BUT_ONE);
 
     for (i = 0; i < c->nouts; i++) {
 
@@ -689,6 +691,10 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
         if (rc == NGX_DECLINED) {
             packs[i].cut = packs[0].cut;
             packs[i].cut.flags = NGX_MEDIA_HLS_GAP;
+        }
+
+        if (how == NGX_MEDIA_HLS_LAST) {
+            packs[i].cut.flags |= NGX_MEDIA_HLS_CLOSED;
         }
     }
 

@@ -138,11 +138,17 @@ ngx_int_t ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c,
 void ngx_media_hls_pack_reset(ngx_media_hls_cutter_t *c);
 /*
  * Makes a part of what is collected; dts is that of the lead's frame that
- * follows, or NGX_MEDIA_HLS_END; keep: its last frame stays for the next part.
+ * follows, or NGX_MEDIA_HLS_END.  how: NGX_MEDIA_HLS_BUT_ONE: the lead's last
+ * frame stays for the next part; _LAST: it ends the segment, in one step, so
+ * that nobody waits for one more; _MORE.
  * NGX_OK, also where there was nothing; NGX_DECLINED: no room in the zone.
  */
+#define NGX_MEDIA_HLS_MORE    0
+#define NGX_MEDIA_HLS_LAST    1
+#define NGX_MEDIA_HLS_BUT_ONE 2
+
 ngx_int_t ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
-    ngx_uint_t keep);
+    ngx_uint_t how);
 /* Segments end in all renditions. */
 void ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c);
 /* What all renditions promise, into the store. */

@@ -309,6 +309,7 @@ ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     seg->nparts++;
     seg->bytes += f.size;
     seg->duration += cut->duration;
+    seg->flags |= cut->flags & NGX_MEDIA_HLS_CLOSED;
 
     ngx_media_hls_store_unlock(w);
     ngx_media_hls_store_prune(w);

@@ -93,7 +93,8 @@ typedef struct {
     int64_t                  dts;            /* us */
     int64_t                  time;           /* us, of it in the media */
     uint32_t                 duration;       /* us */
-    uint32_t                 flags;          /* NGX_MEDIA_HLS_INDEPENDENT */
+    uint32_t                 flags;          /* NGX_MEDIA_HLS_INDEPENDENT,
+                                              * _GAP; _CLOSED: the last one */
 } ngx_media_hls_cut_t;
 
 /*
