@@ -98,12 +98,40 @@ cmp_ok($most, '<', 50, 'which is not what others get');
 
 $_->drop() for @slow;
 
+# frames that come now and then: each arrives, with nothing behind it that
+# could wake anybody
+
+conf('send_latency 30ms; queue_length 60s;');
+ok($t->reload(), 'send_latency 30ms');
+
+@slow = all();
+frames(inter => 1);
+play_until(sub { !grep { !$_->video() } @slow });
+
+my $late = 0;
+
+for my $n (1 .. 60) {
+    select undef, undef, undef, rand(0.08);
+
+    my %want = map { $_->{n} => $_->video() + 1 } @slow;
+
+    frames(inter => 1);
+    $late++ if !play_until(sub {
+        !grep { $_->video() < $want{$_->{n}} } @slow;
+    }, 3);
+}
+
+is($late, 0, 'frames that come now and then arrive');
+
+$_->drop() for @slow;
+
 ###############################################################################
 
 # queue_length: players that do not read while ten seconds and more go by
 
 conf('queue_length 1s;');
 ok($t->reload(), 'queue_length 1s');
+frames(key => 1);
 
 my @short = all(4096);
 

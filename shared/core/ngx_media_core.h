@@ -37,7 +37,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          2
+#define NGX_MEDIA_LAYOUT          3
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -199,6 +199,9 @@ typedef struct {
     int64_t     used_msec;          /* any; last sign of use */
 
     uint64_t    slots[NGX_MEDIA_SLOTS / 64];    /* atomic; consumers there */
+    uint64_t    muted[NGX_MEDIA_SLOTS / 64];    /* atomic; of these, frames
+                                                 * wake none: they look when
+                                                 * send_latency passed */
 
     /*
      * What services keep of it (renditions): chunks that begin with a ring of
@@ -437,6 +440,8 @@ void ngx_media_slot_close(ngx_cycle_t *cycle);
 uint32_t ngx_media_slot(void);
 /* Tells all workers with consumers of a source that something changed. */
 void ngx_media_slot_notify(ngx_media_source_t *src);
+/* The same for frames: not those that look by themselves. */
+void ngx_media_slot_notify_frames(ngx_media_source_t *src);
 /* Tells those that watch what services make of it. */
 void ngx_media_slot_notify_watchers(ngx_media_source_t *src);
 /*
@@ -526,6 +531,7 @@ struct ngx_media_feed_s {
     ngx_queue_t          fresh;         /* in its list of newcomers */
     ngx_uint_t           consumers;
     uint64_t             sent;          /* not yet added to the source */
+    uint64_t             seen;          /* end of the ring, when it rested */
     int64_t              due;           /* us; not before (send_latency) */
     ngx_msec_t           ended;         /* when republish_wait was over */
     ngx_event_t          timer;         /* republish_wait, idle_timeout */
@@ -533,6 +539,7 @@ struct ngx_media_feed_s {
     unsigned             is_fresh:1;
     unsigned             is_reading:1;
     unsigned             again:1;       /* marked since the pass began */
+    unsigned             muted:1;       /* looks by itself at frames */
     unsigned             end_seen:1;    /* END was told for this epoch */
 };
 

@@ -18,7 +18,8 @@
  * times before it plays, and may wait for a slice each time.  Adaptive
  * sending (send_latency 0): the next round begins at once when rounds are
  * cheap; the dearer they are, the longer it is put off, and the more frames
- * one send carries.  With send_latency T a feed is served every T.
+ * one send carries.  With send_latency T a feed is served every T; while frames
+ * come it looks for them by itself and is not woken for each.
  */
 
 
@@ -28,6 +29,7 @@
 
 
 #define NGX_MEDIA_SLICE         250     /* us */
+#define NGX_MEDIA_MUTE          20      /* ms of send_latency: no wakes */
 #define NGX_MEDIA_ROUND_CHEAP   8000    /* us of CPU: the next one at once */
 #define NGX_MEDIA_ROUND_FACTOR  13
 #define NGX_MEDIA_ROUND_MAX     300000  /* us: never put off longer */
@@ -39,6 +41,8 @@ static void ngx_media_pump_handler(ngx_event_t *ev);
 static void ngx_media_pump_newcomers(ngx_event_t *ev);
 static ngx_uint_t ngx_media_pump_round(int64_t now);
 static ngx_uint_t ngx_media_feed_serve(ngx_media_feed_t *feed, int64_t until);
+static void ngx_media_feed_rest(ngx_media_feed_t *feed);
+static void ngx_media_feed_mute(ngx_media_feed_t *feed, ngx_uint_t mute);
 static void ngx_media_feed_state(ngx_media_feed_t *feed);
 static void ngx_media_feed_event(ngx_media_feed_t *feed, ngx_uint_t event);
 static void ngx_media_feed_timer(ngx_event_t *ev);
@@ -154,6 +158,8 @@ ngx_media_feed_get(ngx_media_source_t *src)
 
     n = ngx_media_slot();
 
+    ngx_media_feed_mute(feed, 0);
+
     if (n != NGX_MEDIA_NO_SLOT) {
         (void) __atomic_fetch_or(&src->slots[n / 64], (uint64_t) 1 << (n % 64),
                                  __ATOMIC_SEQ_CST);
@@ -206,6 +212,8 @@ ngx_media_feed_free(ngx_media_feed_t *feed)
     src->used_msec = ngx_media_msec();
 
     n = ngx_media_slot();
+
+    ngx_media_feed_mute(feed, 0);
 
     if (n != NGX_MEDIA_NO_SLOT) {
         (void) __atomic_fetch_and(&src->slots[n / 64],
@@ -476,9 +484,7 @@ ngx_media_pump_round(int64_t now)
         feed->is_dirty = 0;
         feed->due = now + (int64_t) feed->policy.send_latency * 1000;
 
-        if (feed->again) {
-            ngx_media_feed_mark(feed);
-        }
+        ngx_media_feed_rest(feed);
 
         if (ngx_media_now() > until && !ngx_queue_empty(&p->dirty)) {
             return 1;
@@ -486,6 +492,74 @@ ngx_media_pump_round(int64_t now)
     }
 
     return 0;
+}
+
+
+/*
+ * Served, and when is it looked at next: at the end of send_latency where
+ * frames are coming, else when it is woken.
+ */
+
+static void
+ngx_media_feed_rest(ngx_media_feed_t *feed)
+{
+    uint64_t  head;
+
+    head = ngx_media_ring_load(&feed->source->ring.head);
+
+    if (feed->policy.send_latency >= NGX_MEDIA_MUTE && (feed->epoch & 1)
+        && feed->consumers && head != feed->seen
+        && ngx_media_slot() != NGX_MEDIA_NO_SLOT)
+    {
+        feed->seen = head;
+        feed->again = 1;
+
+        if (!feed->muted) {
+            ngx_media_feed_mute(feed, 1);
+        }
+
+    } else if (feed->muted) {
+
+        /* what comes from here on wakes; what came before is seen here */
+
+        ngx_media_feed_mute(feed, 0);
+
+        if (__atomic_load_n(&feed->source->ring.head, __ATOMIC_SEQ_CST)
+            != head)
+        {
+            feed->again = 1;
+        }
+    }
+
+    if (feed->again) {
+        ngx_media_feed_mark(feed);
+    }
+}
+
+
+static void
+ngx_media_feed_mute(ngx_media_feed_t *feed, ngx_uint_t mute)
+{
+    uint32_t   n;
+    uint64_t   bit, *word;
+
+    n = ngx_media_slot();
+
+    feed->muted = (mute != 0);
+
+    if (n == NGX_MEDIA_NO_SLOT) {
+        return;
+    }
+
+    word = &feed->source->muted[n / 64];
+    bit = (uint64_t) 1 << (n % 64);
+
+    if (mute) {
+        (void) __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+
+    } else {
+        (void) __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    }
 }
 
 

@@ -1049,7 +1049,7 @@ ngx_media_publish_flush(ngx_media_session_t *s)
 
     if (p && p->dirty) {
         p->dirty = 0;
-        ngx_media_slot_notify(p->source);
+        ngx_media_slot_notify_frames(p->source);
     }
 }
 

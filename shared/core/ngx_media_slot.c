@@ -52,7 +52,7 @@ static void ngx_media_slot_proof(uint32_t n, ngx_media_slot_proof_t *proof);
 static ngx_int_t ngx_media_slot_listen(ngx_cycle_t *cycle);
 static void ngx_media_slot_wake_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_media_slot_wake(ngx_media_source_t *src,
-    uint64_t *slots);
+    uint64_t *slots, uint64_t *muted);
 static void ngx_media_slot_drain(ngx_media_slot_t *slot);
 static void ngx_media_slot_commands(ngx_media_slot_t *slot);
 static void ngx_media_slot_posts(void);
@@ -325,7 +325,18 @@ ngx_media_owner(void)
 void
 ngx_media_slot_notify(ngx_media_source_t *src)
 {
-    if (ngx_media_slot_wake(src, src->slots)
+    if (ngx_media_slot_wake(src, src->slots, NULL)
+        || ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT)
+    {
+        ngx_media_feed_dirty(ngx_media_source_index(src));
+    }
+}
+
+
+void
+ngx_media_slot_notify_frames(ngx_media_source_t *src)
+{
+    if (ngx_media_slot_wake(src, src->slots, src->muted)
         || ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT)
     {
         ngx_media_feed_dirty(ngx_media_source_index(src));
@@ -336,7 +347,7 @@ ngx_media_slot_notify(ngx_media_source_t *src)
 void
 ngx_media_slot_notify_watchers(ngx_media_source_t *src)
 {
-    if (ngx_media_slot_wake(src, src->watchers)
+    if (ngx_media_slot_wake(src, src->watchers, NULL)
         || ngx_media_slot_local.index == NGX_MEDIA_NO_SLOT)
     {
         ngx_media_services_changed(ngx_media_source_index(src));
@@ -344,10 +355,11 @@ ngx_media_slot_notify_watchers(ngx_media_source_t *src)
 }
 
 
-/* wakes the workers of a mask; 1: this one is among them */
+/* wakes the workers of a mask but the muted; 1: this one is among them */
 
 static ngx_uint_t
-ngx_media_slot_wake(ngx_media_source_t *src, uint64_t *slots)
+ngx_media_slot_wake(ngx_media_source_t *src, uint64_t *slots,
+    uint64_t *muted)
 {
     uint32_t            n, idx;
     uint64_t            mask;
@@ -370,6 +382,10 @@ ngx_media_slot_wake(ngx_media_source_t *src, uint64_t *slots)
     for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
 
         mask = __atomic_load_n(&slots[w], __ATOMIC_SEQ_CST);
+
+        if (mask && muted) {
+            mask &= ~__atomic_load_n(&muted[w], __ATOMIC_SEQ_CST);
+        }
 
         while (mask) {
             n = (uint32_t) __builtin_ctzll(mask);
@@ -526,6 +542,10 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
 
         if (n < NGX_MEDIA_SLOTS) {
             (void) __atomic_fetch_and(&src->slots[n / 64],
+                                      ~((uint64_t) 1 << (n % 64)),
+                                      __ATOMIC_SEQ_CST);
+
+            (void) __atomic_fetch_and(&src->muted[n / 64],
                                       ~((uint64_t) 1 << (n % 64)),
                                       __ATOMIC_SEQ_CST);
 
