@@ -110,11 +110,11 @@ void ngx_media_ts_mux_bundle(ngx_media_ts_mux_t *m, u_char *buf,
 
 /*
  * Adds the track of a frame or takes over its config (frame with CONFIG;
- * copied; empty for a codec that has none).  Nothing is written before the next frame.  For the tracks that
- * are known before the first frame: ngx_media_ts_mux_frame() calls it by
- * itself for frames of new tracks and for configs.  Returns NGX_MEDIA_OK, or
- * NGX_MEDIA_DECLINED: a codec that TS has no form for here, a damaged config
- * or one too large.
+ * copied; empty for a codec that has none).  Nothing is written before the
+ * next frame.  For the tracks that are known before the first frame:
+ * ngx_media_ts_mux_frame() calls it by itself for frames of new tracks and for
+ * configs.  Returns NGX_MEDIA_OK, or NGX_MEDIA_DECLINED: a codec that TS has no
+ * form for here, a damaged config or one too large.
  */
 int ngx_media_ts_mux_track(ngx_media_ts_mux_t *m, const ngx_media_frame_t *f);
 
