@@ -21,8 +21,8 @@ use Test::Nginx::Player;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live/)
-    ->has_daemon('ffmpeg');
+my $t = Test::Nginx->new()->has(qw/http http_v2 stream rtmp flv_live/)
+    ->has_daemon(qw/ffmpeg ffprobe curl/);
 
 conf();
 $t->run();
@@ -145,6 +145,39 @@ for my $victim (($t->all_workers())[0, -1]) {
     @players = @alive;
 }
 
+# MPEG-TS with two languages over HTTP/1 and 2, and a reload in the middle
+
+my $d = $t->testdir();
+my $ts = "$d/two.ts";
+my $made = `ffmpeg -hide_banner -nostdin -v error -y \\
+    -f lavfi -i testsrc2=size=160x90:rate=25 -f lavfi -i sine=r=44100 \\
+    -f lavfi -i sine=r=48000 -t 5 -map 0 -map 1 -map 2 -c:v libx264 \\
+    -preset ultrafast -bf 2 -g 25 -pix_fmt yuv420p -c:a aac $ts 2>&1`;
+die "can't make a clip: $made\n" if $?;
+
+my $send = "ffmpeg -hide_banner -nostdin -v error -re -i $ts -map 0 -c copy"
+    . ' -f mpegts';
+my $base = 'http://127.0.0.1:' . port(8080);
+my @curl = map { $t->run_daemon('curl', '-sN', '-o', "$d/$_->[0]",
+    "$base/wait/$_->[1]") } [ 'all.ts', 'h1.ts?tracks=all' ],
+    [ 'h1.flv', 'h1.flv' ], [ 'h2.flv', 'h2.flv' ];
+my @send = map { $t->run_daemon('sh', '-c', "$send $_") }
+    "$base/push/wait/h1.ts", '- | curl -s --http2-prior-knowledge -T - '
+    . 'http://127.0.0.1:' . port(8082) . '/push/wait/h2.ts';
+
+ok(wait_until(sub { live($t, 'h1') && live($t, 'h2') }, 20), 'both are live');
+ok($t->reload(), 'reload');
+is($t->wait_daemon($_, 30), 0, 'sent to its end') for @send;
+
+$t->wait_daemon($_, 20) for @curl;
+
+my @count = counts('two.ts');
+
+is(scalar @count, 3, 'three tracks');
+is("@{[ counts('all.ts') ]}", "@count", 'all tracks, all frames');
+is("@{[ counts($_) ]}", "@count[0, 1]", "$_: all frames")
+    for qw/ h1.flv h2.flv /;
+
 # GStreamer
 
 SKIP: {
@@ -253,6 +286,14 @@ http {
             media_api;
         }
     }
+
+    server {
+        listen 127.0.0.1:8082 http2 reuseport;
+
+        location /push/ {
+            flv_live_push on;
+        }
+    }
 }
 
 EOF_CONF
@@ -262,6 +303,18 @@ sub push_to {
     my ($name) = @_;
 
     $encoder{$name} = encode($t, $clip, "$url$name.flv");
+}
+
+# Packets of each track.
+
+sub counts {
+    my ($file) = @_;
+
+    my %tracks = map { /^(\d+)\|(\d+)/ ? ($1 => $2) : () }
+        `ffprobe -v error -count_packets -of compact=p=0:nk=1 -show_entries \\
+        stream=index,nb_read_packets $d/$file`;
+
+    return map { $tracks{$_} } sort { $a <=> $b } keys %tracks;
 }
 
 sub spread {
