@@ -259,16 +259,17 @@ sub check_played {
 }
 
 
-# A player of the lock file, by its name, installed where the build is.
+# A player of the lock file, by its name, installed where the build is; its
+# script has the same name where none is given.
 
 sub script {
-    my ($name) = @_;
+    my ($name, @scripts) = @_;
 
     my $objs = $ENV{TEST_NGINX_OBJS} || "$Test::Nginx::ROOT/objs";
     my $dir = "$objs/client";
     my $from = "$Test::Nginx::ROOT/t/client";
     my @files = map { "$dir/node_modules/$name/dist/$_" }
-        $name =~ s/\.js$/.min.js/r, $name;
+        @scripts ? @scripts : ($name =~ s/\.js$/.min.js/r, $name);
     my ($file) = grep { -f } @files;
 
     return $file if $file;
