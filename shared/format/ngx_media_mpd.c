@@ -107,6 +107,8 @@ ngx_media_mpd_last(const ngx_media_mpd_t *m, const ngx_media_hls_view_t *v)
 }
 
 
+/* fMP4, not encrypted as HLS does it, with segments to be listed */
+
 static unsigned
 ngx_media_mpd_usable(const ngx_media_mpd_t *m, const ngx_media_hls_view_t *v)
 {
@@ -115,7 +117,8 @@ ngx_media_mpd_usable(const ngx_media_mpd_t *m, const ngx_media_hls_view_t *v)
     t = ngx_media_mpd_lead(v);
 
     return v->container == NGX_MEDIA_HLS_FMP4 && t && t->timescale
-           && v->listed < ngx_media_mpd_last(m, v);
+           && v->listed < ngx_media_mpd_last(m, v)
+           && v->segment[v->listed].key == 0;
 }
 
 

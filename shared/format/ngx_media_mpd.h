@@ -36,7 +36,7 @@ typedef struct {
 
 /*
  * Writes the MPD into [buf, buf + n).  Views keep to the renditions that have
- * segments, in fMP4; the first one with video gives the periods.  Returns its
+ * segments, in fMP4, clear; the first one with video gives the periods.  Returns its
  * length; where n is too small, the length that it would have (nothing useful
  * is in buf); 0 where there is nothing to be played yet.
  */

@@ -326,6 +326,10 @@ test_sets(void)
     video.container = audio.container = NGX_MEDIA_HLS_MPEGTS;
     ok(mpd()[0] == '\0', "no MPEG-TS");
 
+    both(4, 4);
+    video.segment[0].key = audio.segment[0].key = 1;
+    ok(mpd()[0] == '\0', "nothing encrypted");
+
     both(0, 0);
     ok(mpd()[0] == '\0', "nothing at all");
 }
