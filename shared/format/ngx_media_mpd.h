@@ -35,10 +35,10 @@ typedef struct {
 } ngx_media_mpd_params_t;
 
 /*
- * Writes the MPD into [buf, buf + n).  Views keep to the renditions that have
- * segments, in fMP4, clear; the first one with video gives the periods.  Returns its
- * length; where n is too small, the length that it would have (nothing useful
- * is in buf); 0 where there is nothing to be played yet.
+ * Writes the MPD into [buf, buf + n).  Of the views those count that have
+ * segments, in fMP4 and not encrypted; the first one with video gives the
+ * periods.  Returns its length; where n is too small, the length that it would
+ * have (nothing useful is in buf); 0 where there is nothing to be played yet.
  */
 size_t ngx_media_mpd(const ngx_media_hls_view_t *const *views,
     unsigned nviews, const ngx_media_mpd_params_t *params, u_char *buf,
