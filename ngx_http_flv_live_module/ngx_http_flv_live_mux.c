@@ -50,10 +50,7 @@ ngx_http_flv_live_mux_header(ngx_media_wire_t *w,
     for (i = 0; i < heads->nframes; i++) {
         f = &heads->frames[i];
 
-        /* libavformat takes metadata of a later time for subtitles */
-
-        dts = (f->flags & NGX_MEDIA_FRAME_META) ? 0
-              : first ? first->dts : f->dts;
+        dts = first ? first->dts : f->dts;
 
         if (ngx_http_flv_live_mux_tag(w, f, dts) == NGX_ERROR) {
             return NGX_ERROR;
@@ -116,7 +113,11 @@ ngx_http_flv_live_mux_tag(ngx_media_wire_t *w, const ngx_media_frame_t *f,
 
     tag.type = ngx_media_flv_type(f->codec);
     tag.size = (uint32_t) n + f->size;
-    tag.ms = (uint32_t) ngx_media_ms(dts);
+
+    /* libavformat takes metadata of a later time for subtitles */
+
+    tag.ms = (f->flags & NGX_MEDIA_FRAME_META)
+             ? 0 : (uint32_t) ngx_media_ms(dts);
 
     p = ngx_http_flv_live_framing_start(head, framing,
                                         (size_t) NGX_MEDIA_FLV_TAG_SIZE

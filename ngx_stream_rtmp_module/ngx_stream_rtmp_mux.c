@@ -48,11 +48,8 @@ ngx_stream_rtmp_mux_header(ngx_media_wire_t *w,
     for (i = 0; i < heads->nframes; i++) {
         f = &heads->frames[i];
 
-        /* libavformat takes metadata of a later time for subtitles */
+        rc = ngx_stream_rtmp_mux_write(w, f, ts);
 
-        rc = ngx_stream_rtmp_mux_write(w, f,
-                                       (f->flags & NGX_MEDIA_FRAME_META) ? 0
-                                                                         : ts);
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
@@ -96,6 +93,12 @@ ngx_stream_rtmp_mux_write(ngx_media_wire_t *w, const ngx_media_frame_t *f,
         || f->size > (size_t) NGX_MEDIA_RTMP_MAX_MESSAGE - prefix)
     {
         return NGX_DECLINED;
+    }
+
+    /* libavformat takes metadata of a later time for subtitles */
+
+    if (f->flags & NGX_MEDIA_FRAME_META) {
+        ts = 0;
     }
 
     csid = (type == NGX_MEDIA_FLV_VIDEO) ? NGX_MEDIA_RTMP_CSID_VIDEO

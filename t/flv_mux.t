@@ -70,12 +70,13 @@ my $hvcc = pack('H*', '0101600000009000000000001ef000fcfdf8f800000f03a00001001'
     . '000030090000003000003001ea020810596566924caf0168080000003008000000c84a'
     . '2000100074401c172b42240');
 my $nal = pack('N', 40) . "\x26\x01" . 'h' x 38;
+my $inter = pack('N', 40) . "\x02\x01" . 'h' x 38;
 
 my %in = (
     enhanced => [ "\x90hvc1$hvcc", "\x91hvc1\0\0\x14$nal",
-                  "\xa3hvc1$nal" ],
+                  "\xa3hvc1$inter" ],
     legacy => [ "\x1c\x00\0\0\0$hvcc", "\x1c\x01\0\0\x14$nal",
-                "\x2c\x01\0\0\0$nal" ],
+                "\x2c\x01\0\0\0$inter" ],
 );
 
 for my $form (qw/ enhanced legacy /) {
@@ -157,7 +158,8 @@ my $raw = http_end($player, timeout => 2);
 $raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n$raw"
     unless $raw =~ /^HTTP/;
 
-like($raw, qr/another/, 'new metadata');
+like($raw, qr/\x12...\0{7}\x02\0\x0aonMetaData((?!onMetaData).)*another/s,
+    'new metadata, of time 0');
 is(join(' ', $raw =~ /\x88(0000000\d)/g), join(' ', map { "0000000$_" } 4 .. 7),
     'a publisher comes back within one body');
 unlike($raw, qr/FLV\x01/, 'no second file header');
