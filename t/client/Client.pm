@@ -176,7 +176,7 @@ sub analyse {
     open my $fh, '-|', 'timeout', '120', 'sh', '-c',
         'exec "$@" 2>&1', 'sh', qw/ ffmpeg -hide_banner -nostdin -nostats
         -copyts -i /, $file, qw/ -map 0:v? -map 0:a?
-        -fps_mode passthrough -vf showinfo
+        -fps_mode passthrough -enc_time_base -1 -vf showinfo
         -af silencedetect=n=-30dB:d=0.2 -f null - /
         or return {};
 
