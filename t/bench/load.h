@@ -96,6 +96,8 @@ struct load_conn_s {
     unsigned        want_write:1;
     unsigned        dead:1;
     unsigned        broken:1;    /* input() refused what came */
+    unsigned        stamped:1;
+    uint64_t        stamp;       /* when the newest input arrived */
     size_t          quota;       /* bytes that may be read now; slow readers */
     uint64_t        opened;      /* time of connect() */
     uint64_t        received;    /* bytes */
@@ -128,6 +130,7 @@ int load_listen(struct sockaddr_in *sa, void (*handler)(int fd));
 int load_write(load_conn_t *c, const void *p, size_t n);
 void load_read_enable(load_conn_t *c, int on);
 void load_read_some(load_conn_t *c, size_t quota);
+void load_stamp(load_conn_t *c);
 void load_close(load_conn_t *c);
 int load_addr_parse(load_addrs_t *a, const char *text);
 
@@ -175,6 +178,7 @@ int load_gen_init(load_gen_t *g, uint32_t stream);
 uint64_t load_gen_due(load_gen_t *g);
 void load_gen_next(load_gen_t *g, uint64_t now, load_tag_t *tag);
 size_t load_gen_headers(load_tag_t *tags, size_t max);
+int load_mark_parse(const u_char *p, size_t n, load_mark_t *m);
 int load_mark_read(const u_char *p, size_t n, load_mark_t *m);
 load_class_e load_tag_class(unsigned type, const u_char *p, size_t n);
 uint32_t load_hash(const u_char *p, size_t n);
@@ -243,6 +247,23 @@ typedef struct {
     load_hist_t     latency;
     load_hist_t     first;       /* connect to first keyframe */
     load_hist_t     first_churn; /* the same, at steady load */
+    uint64_t        web_again;   /* requests repeated, connection closed */
+    uint64_t        web_cut;     /* connections closed within an answer */
+    uint64_t        web_status;  /* answers other than 200 */
+    uint64_t        gets;
+    uint64_t        get_bytes;
+    load_hist_t     get_time;
+    uint64_t        hls_lists;
+    uint64_t        hls_parts;
+    uint64_t        hls_skipped; /* part numbers that no playlist had */
+    uint64_t        hls_lost;    /* parts that a client did not get */
+    uint64_t        hls_stale;   /* playlists without what was asked for */
+    uint64_t        hls_ended;
+    uint64_t        hls_behind;  /* clients without the newest part */
+    uint64_t        hls_ahead;   /* requests that waited, ... */
+    uint64_t        hls_late;    /* ... that came when all was there */
+    load_hist_t     hls_list;    /* part ready to answer there */
+    load_hist_t     hls_part;
 } load_stat_t;
 
 void load_hist_add(load_hist_t *h, uint64_t us);
@@ -320,6 +341,49 @@ struct load_http_s {
 };
 
 load_http_t *load_http_client(load_conn_t *c, const char *path, int http10);
+
+
+/* load_web.c: whole answers over kept connections */
+
+typedef struct {
+    int             status;
+    unsigned        last:1;      /* Connection: close */
+    size_t          len;
+    u_char         *body;
+    uint64_t        asked;
+    uint64_t        arrived;
+} load_answer_t;
+
+typedef struct load_web_s  load_web_t;
+
+struct load_web_s {
+    load_conn_t    *conn;
+    unsigned        serial;
+    unsigned        busy:1;
+    uint64_t        asked;
+    uint64_t        again;       /* when to ask once more; 0: not */
+    char            path[160];
+    void          (*answer)(load_web_t *w, load_answer_t *a);
+    void           *data;
+};
+
+void load_web_get(load_web_t *w);
+void load_web_tick(load_web_t *w, uint64_t now);
+int load_get_tick(uint64_t now);
+
+
+/* load_hls.c, load_hls_part.c: clients of low-latency HLS */
+
+int load_hls_tick(uint64_t now);
+unsigned load_hls_live(void);
+unsigned load_hls_behind(void);
+void load_hls_finish(void);
+
+void load_part_sent(uint32_t stream, uint64_t seq, int video, uint64_t now);
+uint64_t load_part_got(uint32_t stream, uint64_t msn, unsigned n,
+    const u_char *body, size_t len);
+int load_part_newer(uint32_t stream, uint64_t msn, unsigned n);
+void load_part_finish(void);
 
 
 /* load_publisher.c */
@@ -426,6 +490,9 @@ typedef struct {
     unsigned        streams;     /* that players are spread over */
     unsigned        rtmp_players;
     unsigned        http_players;
+    unsigned        hls_players;
+    unsigned        get_conns;
+    const char     *get;         /* what to ask for, again and again */
     unsigned        http10;
     unsigned        stuck;
     unsigned        slow;
@@ -466,6 +533,7 @@ typedef struct {
     uint64_t       *max_seq;     /* by stream: next number a player waits for */
     unsigned        measuring:1;
     unsigned        publishing:1;
+    unsigned        ramped:1;    /* players come, or are there */
     volatile int    stop;
 } load_t;
 

@@ -304,23 +304,17 @@ load_gen_headers(load_tag_t *tags, size_t max)
 }
 
 
-/* p is a whole tag body; LOAD_ERROR: no mark, or bytes were changed */
+/* p is at the mark; LOAD_ERROR: there is none, or bytes were changed */
 
 int
-load_mark_read(const u_char *p, size_t n, load_mark_t *m)
+load_mark_parse(const u_char *p, size_t n, load_mark_t *m)
 {
-    size_t         head;
     uint64_t       v;
     const u_char  *q;
 
-    head = (p[0] >> 4) == 10 ? LOAD_AUDIO_HEAD : LOAD_VIDEO_HEAD;
-
-    if (n < head + LOAD_MARK_LEN || memcmp(p + head, "NGXL", 4) != 0) {
+    if (n < LOAD_MARK_LEN || memcmp(p, "NGXL", 4) != 0) {
         return LOAD_ERROR;
     }
-
-    p += head;
-    n -= head;
 
     q = load_digits_get(p + 5, &v, 5);
     m->stream = (uint32_t) v;
@@ -337,6 +331,19 @@ load_mark_read(const u_char *p, size_t n, load_mark_t *m)
     }
 
     return LOAD_OK;
+}
+
+
+/* the same for a whole tag body */
+
+int
+load_mark_read(const u_char *p, size_t n, load_mark_t *m)
+{
+    size_t  head;
+
+    head = (p[0] >> 4) == 10 ? LOAD_AUDIO_HEAD : LOAD_VIDEO_HEAD;
+
+    return n < head ? LOAD_ERROR : load_mark_parse(p + head, n - head, m);
 }
 
 

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -402,6 +403,68 @@ load_keep(load_conn_t *c, u_char *p, size_t n)
 }
 
 
+/* with the time at which the kernel got the last of it: not our own delay */
+
+static ssize_t
+load_recv(load_conn_t *c, u_char *p, size_t n)
+{
+    ssize_t           rc;
+    uint64_t          now;
+    struct iovec      iov;
+    struct msghdr     msg;
+    struct cmsghdr   *cm;
+    struct timespec   ts, real;
+    char              control[64];
+
+    if (!c->stamped) {
+        return recv(c->fd, p, n, 0);
+    }
+
+    memset(&msg, 0, sizeof(msg));
+    iov.iov_base = p;
+    iov.iov_len = n;
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control;
+    msg.msg_controllen = sizeof(control);
+
+    rc = recvmsg(c->fd, &msg, 0);
+
+    if (rc > 0) {
+        now = load_now();
+        c->stamp = now;
+
+        for (cm = CMSG_FIRSTHDR(&msg); cm; cm = CMSG_NXTHDR(&msg, cm)) {
+            if (cm->cmsg_level == SOL_SOCKET
+                && cm->cmsg_type == SCM_TIMESTAMPNS)
+            {
+                clock_gettime(CLOCK_REALTIME, &real);
+                memcpy(&ts, CMSG_DATA(cm), sizeof(ts));
+                c->stamp = now - (uint64_t) (real.tv_sec - ts.tv_sec)
+                                 * LOAD_SEC
+                           - (uint64_t) (real.tv_nsec - ts.tv_nsec);
+            }
+        }
+    }
+
+    return rc;
+}
+
+
+/* from now on c->stamp says when what input() gets has arrived */
+
+void
+load_stamp(load_conn_t *c)
+{
+    int  on;
+
+    on = 1;
+    c->stamped = 1;
+    c->stamp = load_now();
+    (void) setsockopt(c->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+}
+
+
 static void
 load_readable(load_conn_t *c)
 {
@@ -419,7 +482,7 @@ load_readable(load_conn_t *c)
         memcpy(load_buf, c->rest, have);
     }
 
-    n = recv(c->fd, load_buf + have, max, 0);
+    n = load_recv(c, load_buf + have, max);
 
     if (n == -1) {
         if (errno == EAGAIN || errno == EINTR) {

@@ -47,6 +47,8 @@ static const char  load_usage[] =
 "  --publishers N        [1]; 0: the stream comes from elsewhere\n"
 "  --streams N           streams that players are spread over [publishers]\n"
 "  --rtmp-players N, --http-players N\n"
+"  --hls-players N       clients of low-latency HLS, two connections each\n"
+"  --get PATH --get-conns N   ask for it all the time, over kept connections\n"
 "  --http10              HTTP/1.0, without chunks\n"
 "  --stuck N, --slow N (--slow-rate BYTES/S), --pausing N\n"
 "                        more players: that stop reading, that read slowly,\n"
@@ -81,6 +83,9 @@ static const struct option  load_options[] = {
     { "streams",       1, NULL, 'S' },
     { "rtmp-players",  1, NULL, 'm' },
     { "http-players",  1, NULL, 'k' },
+    { "hls-players",   1, NULL, 'A' },
+    { "get",           1, NULL, 'G' },
+    { "get-conns",     1, NULL, 'N' },
     { "http10",        0, NULL, '0' },
     { "stuck",         1, NULL, 'u' },
     { "slow",          1, NULL, 'w' },
@@ -130,6 +135,10 @@ load_opt_number(int c)
         return &o->rtmp_players;
     case 'k':
         return &o->http_players;
+    case 'A':
+        return &o->hls_players;
+    case 'N':
+        return &o->get_conns;
     case 'u':
         return &o->stuck;
     case 'w':
@@ -217,6 +226,9 @@ load_opt_other(int c, char *arg)
     case 'x':
         o->http_suffix = arg;
         return LOAD_OK;
+    case 'G':
+        o->get = arg;
+        return LOAD_OK;
     case 'X':
         o->fault = arg;
         return LOAD_OK;
@@ -261,6 +273,7 @@ load_opt_defaults(void)
     o->settle = 1;
     o->ramp_timeout = 30;
     o->sources = 1;
+    o->get_conns = 16;
 }
 
 
@@ -288,7 +301,7 @@ load_opt_check(void)
         return LOAD_ERROR;
     }
 
-    if (o->http_players && o->http.n == 0) {
+    if ((o->http_players || o->hls_players || o->get) && o->http.n == 0) {
         fprintf(stderr, "--http is needed\n");
         return LOAD_ERROR;
     }
@@ -296,6 +309,7 @@ load_opt_check(void)
     if (o->rtmp.n + o->http.n + o->pub_rtmp.n == 0
         || o->fps == 0 || o->gop == 0 || o->rate == 0 || o->chunk < 128
         || o->publishers > o->streams
+        || (ld.file.n && o->hls_players)
         || (ld.file.n && o->publishers > 1))
     {
         fprintf(stderr, "options contradict each other\n");
@@ -431,6 +445,12 @@ load_run(uint64_t until, int (*done)(void))
         load_player_tick(now);
         load_drip_tick(now);
 
+        if (ld.ramped && (load_hls_tick(now) != LOAD_OK
+                          || load_get_tick(now) != LOAD_OK))
+        {
+            return;
+        }
+
         if (ld.measuring && ld.opt.churn) {
             load_player_churn(now);
         }
@@ -445,14 +465,16 @@ load_run(uint64_t until, int (*done)(void))
 static int
 load_all_live(void)
 {
-    return ld.live >= ld.nplayers || ld.stat.refused >= ld.nplayers;
+    return (ld.live >= ld.nplayers
+            || (ld.nplayers && ld.stat.refused >= ld.nplayers))
+           && load_hls_live() >= ld.opt.hls_players;
 }
 
 
 static int
 load_none_behind(void)
 {
-    return load_player_behind() == 0;
+    return load_player_behind() == 0 && load_hls_behind() == 0;
 }
 
 
@@ -512,7 +534,7 @@ load_measure(load_result_t *r)
     own = load_own_cpu();
     machine = load_acct_machine();
     t = load_now();
-    r->measured = ld.live;
+    r->measured = ld.live + load_hls_live();
     ld.measuring = 1;
 
     load_run(t + load_ns(ld.opt.duration), NULL);
@@ -542,6 +564,7 @@ load_drain(load_result_t *r)
 
     load_run(load_now() + ld.opt.drain_ms * LOAD_MS, load_none_behind);
     load_player_finish();
+    load_hls_finish();
 }
 
 
@@ -562,9 +585,10 @@ load_course(void)
     load_run(load_now() + load_ns(ld.opt.settle), NULL);
     load_acct_read(&r.published, 1);
 
-    if (ld.nplayers) {
+    if (ld.nplayers || ld.opt.hls_players || ld.opt.get) {
         t = load_now();
-        load_ramp_start = t;
+        ld.ramped = 1;
+        load_ramp_start = ld.nplayers ? t : 0;
         load_run(t + load_ns(ld.opt.ramp_timeout), load_all_live);
         r.ramp_seconds = (double) (load_now() - t) / (double) LOAD_SEC;
         load_run(load_now() + load_ns(ld.opt.settle), NULL);

@@ -135,6 +135,7 @@ load_pub_send(load_pub_t *p, uint64_t now)
 
     if (ld.file.n) {
         tag = ld.file.tags[p->file_pos];
+        tag.seq = p->file_pos;
         tag.ts = p->file_base + tag.ts - ld.file.tags[0].ts;
         ld.file.sent[p->file_pos++] = now;
 
@@ -147,6 +148,8 @@ load_pub_send(load_pub_t *p, uint64_t now)
     }
 
     tag.ts += ld.opt.ts_start;
+
+    load_part_sent(p->gen.stream, tag.seq, tag.type == LOAD_TAG_VIDEO, now);
 
     p->sent++;
     p->key_sent |= tag.key;

@@ -93,6 +93,55 @@ load_report_faults(load_stat_t *s)
 }
 
 
+static void
+load_report_hls(load_stat_t *s)
+{
+    load_out_n64("hls_players", ld.opt.hls_players);
+    load_out_n64("hls_live", load_hls_live());
+    load_out_n64("hls_lists", s->hls_lists);
+    load_out_n64("hls_parts", s->hls_parts);
+    load_out_n64("hls_skipped", s->hls_skipped);
+    load_out_n64("hls_lost", s->hls_lost);
+    load_out_n64("hls_stale", s->hls_stale);
+    load_out_n64("hls_ended", s->hls_ended);
+    load_out_n64("hls_behind", s->hls_behind);
+    load_out_n64("hls_ahead", s->hls_ahead);
+    load_out_n64("hls_late", s->hls_late);
+    load_out_hist("hls_list", &s->hls_list);
+    load_out_hist("hls_part", &s->hls_part);
+}
+
+
+/* requests over kept connections: HLS and --get */
+
+static void
+load_report_web(load_stat_t *s, load_result_t *r)
+{
+    double  cpu;
+
+    load_out_n64("web_again", s->web_again);
+    load_out_n64("web_cut", s->web_cut);
+    load_out_n64("web_status", s->web_status);
+
+    if (ld.opt.hls_players) {
+        load_report_hls(s);
+    }
+
+    if (ld.opt.get == NULL) {
+        return;
+    }
+
+    cpu = (double) (r->end.cpu_ns - r->begin.cpu_ns) / 1000;
+
+    load_out_n64("gets", s->gets);
+    load_out("gets_per_s", "%.0f", (double) s->gets / r->seconds);
+    load_out("get_bytes", "%.0f", s->gets ? (double) s->get_bytes
+                                            / (double) s->gets : 0);
+    load_out("cpu_us_per_get", "%.2f", s->gets ? cpu / (double) s->gets : 0);
+    load_out_hist("get", &s->get_time);
+}
+
+
 /* what one player or publisher added */
 
 static void
@@ -127,7 +176,7 @@ load_report_costs(load_result_t *r)
 
     units = ld.opt.publishers * r->seconds;
     load_out("cpu_us_per_publisher_s", "%.2f",
-             units > 0 && ld.nplayers == 0 ? cpu / units : 0);
+             units > 0 && r->measured == 0 ? cpu / units : 0);
 
     load_out_each("kb_per_player", ld.live, r->published.anon_kb,
                   r->after.anon_kb);
@@ -160,6 +209,9 @@ load_report(load_result_t *r)
     bad = s->gaps || s->tail_missing || s->dups || s->disorder || s->corrupt
           || s->dirty || s->early_inter || s->early_close || s->refused
           || s->protocol || s->no_key || s->pub_closed
+          || s->gap_frames || s->web_cut || s->web_status
+          || s->hls_skipped || s->hls_lost || s->hls_stale || s->hls_behind
+          || load_hls_live() != ld.opt.hls_players
           || ld.live != ld.nplayers;
 
     load_out_n64("ok", !bad);
@@ -175,6 +227,7 @@ load_report(load_result_t *r)
     load_out_hist("churn", &s->first_churn);
     load_out_hist("latency", &s->latency);
 
+    load_report_web(s, r);
     load_report_costs(r);
 
     load_out("tool_cpu", "%.4f", r->own_cpu);
