@@ -31,7 +31,7 @@ my $seconds = int(soak() / 3) > 8 ? int(soak() / 3) : 8;
 plan(skip_all => 'no hls available')
     unless Test::Nginx->new()->has_module('hls');
 
-my ($t, @at) = server(media => 'zone 128m;',
+my ($t, @at) = server(media => 'zone 128m; hls_window 12s;',
     http => 'location ~ [.](m3u8|m4s|mp4)$ { hls; }');
 
 push @at, '--hls-players', $clients, qw/ --bitrate 1000 --ramp-timeout 60
