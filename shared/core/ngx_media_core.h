@@ -643,6 +643,21 @@ void ngx_media_readers_exit(void);
 
 /* --- services (ngx_media_service.c): what stands on sources --------------- */
 
+/* a file is whole and may be told of; strings are good during the call */
+
+typedef struct {
+    ngx_str_t     vhost;
+    ngx_str_t     app;
+    ngx_str_t     stream;
+    ngx_str_t     file;            /* its full path */
+    ngx_str_t     url;             /* as its playlist has it */
+    ngx_str_t     m3u8;            /* the same of the playlist */
+    ngx_str_t     m3u8_url;
+    uint64_t      seq;
+    ngx_msec_t    duration;
+} ngx_media_disk_event_t;
+
+
 typedef struct {
     /* in the publisher's worker: it came, it goes (nothing more follows) */
     void       (*publish)(ngx_media_source_t *src);
@@ -662,6 +677,8 @@ typedef struct {
     /* each second, in every worker */
     void       (*second)(void);
     void       (*exit)(void);
+    /* a segment of HLS is on disk; in the publisher's worker */
+    void       (*disk)(const ngx_media_disk_event_t *event);
 } ngx_media_service_t;
 
 #define NGX_MEDIA_SERVICES        8
@@ -682,6 +699,8 @@ void ngx_media_services_shrink(void);
 void ngx_media_services_changed(uint32_t index);
 void ngx_media_services_second(void);
 void ngx_media_services_exit(void);
+/* for services: tells the others */
+void ngx_media_services_disk(const ngx_media_disk_event_t *event);
 
 
 /* --- wires (ngx_media_wire.c) ------------------------------------------- */

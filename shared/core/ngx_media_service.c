@@ -193,3 +193,16 @@ ngx_media_services_exit(void)
 
     ngx_media_nservices = 0;
 }
+
+
+void
+ngx_media_services_disk(const ngx_media_disk_event_t *event)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_media_nservices; i++) {
+        if (ngx_media_services[i]->disk) {
+            ngx_media_services[i]->disk(event);
+        }
+    }
+}

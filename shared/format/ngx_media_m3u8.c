@@ -398,8 +398,13 @@ ngx_media_m3u8_key(ngx_media_m3u8_t *m, uint32_t key)
 /* init segments are clear, so no key is in force where a MAP stands */
 
 static void
-ngx_media_m3u8_map(ngx_media_m3u8_t *m, uint32_t init)
+ngx_media_m3u8_map(ngx_media_m3u8_t *m, uint32_t i)
 {
+    uint32_t                     init;
+    const ngx_media_m3u8_uri_t  *own;
+
+    init = m->view->segment[i].init;
+
     if (init == m->init || init == 0) {
         return;
     }
@@ -409,6 +414,14 @@ ngx_media_m3u8_map(ngx_media_m3u8_t *m, uint32_t init)
     m->init = init;
 
     ngx_media_text_lit(&m->text, "#EXT-X-MAP:URI=\"");
+
+    if (m->params->uris) {
+        own = &m->params->uris[i];
+        ngx_media_text_uri(&m->text, own->map, own->map_len);
+        ngx_media_text_lit(&m->text, "\"\n");
+        return;
+    }
+
     ngx_media_m3u8_name(m);
     ngx_media_text_lit(&m->text, "init.mp4?v=");
     ngx_media_text_hex32(&m->text, init);
@@ -466,7 +479,7 @@ ngx_media_m3u8_segment(ngx_media_m3u8_t *m, uint32_t i)
         ngx_media_text_lit(t, "#EXT-X-DISCONTINUITY\n");
     }
 
-    ngx_media_m3u8_map(m, s->init);
+    ngx_media_m3u8_map(m, i);
     ngx_media_m3u8_key(m, s->key);
 
     if (s->pdt > 0) {
@@ -491,9 +504,16 @@ ngx_media_m3u8_segment(ngx_media_m3u8_t *m, uint32_t i)
     ngx_media_text_us(t, s->duration);
     ngx_media_text_lit(t, ",\n");
 
-    ngx_media_m3u8_name(m);
-    ngx_media_text_uint(t, s->msn);
-    ngx_media_m3u8_ending(m);
+    if (m->params->uris) {
+        ngx_media_text_uri(t, m->params->uris[i].uri,
+                           m->params->uris[i].uri_len);
+
+    } else {
+        ngx_media_m3u8_name(m);
+        ngx_media_text_uint(t, s->msn);
+        ngx_media_m3u8_ending(m);
+    }
+
     ngx_media_text_lit(t, "\n");
 }
 

@@ -109,6 +109,15 @@ typedef struct {
     uint32_t        low_latency;       /* part is meant */
 } ngx_media_m3u8_report_t;
 
+/* names of one's own, of a playlist and its segments on disk: URIs */
+
+typedef struct {
+    const u_char   *uri;
+    size_t          uri_len;
+    const u_char   *map;               /* its init segment, or none */
+    size_t          map_len;
+} ngx_media_m3u8_uri_t;
+
 typedef struct {
     const u_char   *stream;            /* base name, as it stands in URIs:
                                         * already escaped */
@@ -129,6 +138,8 @@ typedef struct {
                                         * the window */
     uint32_t        nreports;
     const ngx_media_m3u8_report_t  *reports;
+    const ngx_media_m3u8_uri_t     *uris;    /* of the segments of the view, by
+                                        * index; NULL: by the names above */
 } ngx_media_m3u8_params_t;
 
 /*

@@ -39,6 +39,7 @@
 
 typedef struct {
     ngx_uint_t   mode;              /* hls on|off|demand */
+    ngx_uint_t   mode_default;      /* it was not said */
     ngx_msec_t   fragment;          /* hls_fragment */
     ngx_msec_t   window;            /* hls_window */
     ngx_msec_t   part;              /* hls_part; 0: no low latency */

@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_media_hls_store.h"
+#include "ngx_media_hls_disk.h"
 
 
 static char *ngx_media_hls_set_msec(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -101,6 +101,55 @@ static ngx_command_t  ngx_media_hls_commands[] = {
       offsetof(ngx_media_hls_conf_t, dash),
       NULL },
 
+    { ngx_string("hls_path"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_disk_set_path,
+      NGX_MEDIA_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hls_m3u8_file"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_disk_set_file,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, m3u8_file),
+      NULL },
+
+    { ngx_string("hls_ts_file"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_disk_set_file,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, ts_file),
+      NULL },
+
+    { ngx_string("hls_entry_prefix"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_disk_set_prefix,
+      NGX_MEDIA_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hls_cleanup"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, cleanup),
+      NULL },
+
+    { ngx_string("hls_dispose"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_set_msec,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, dispose),
+      NULL },
+
+    { ngx_string("hls_recover"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, recover),
+      NULL },
+
       ngx_null_command
 };
 
@@ -141,7 +190,11 @@ ngx_media_hls_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_media_hls_init_worker(cycle);
+    if (ngx_media_hls_init_worker(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_media_hls_disk_init_worker(cycle);
 }
 
 
@@ -307,6 +360,8 @@ ngx_media_hls_create_conf(ngx_conf_t *cf)
     conf->dash = NGX_CONF_UNSET;
     conf->groups = NGX_CONF_UNSET_PTR;
 
+    ngx_media_hls_disk_create_conf(conf);
+
     return conf;
 }
 
@@ -317,7 +372,8 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_media_hls_conf_t *prev = parent;
     ngx_media_hls_conf_t *conf = child;
 
-    ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_MEDIA_HLS_DEMAND);
+    (void) ngx_media_hls_disk_merge_conf(cf, prev, conf);
+
     ngx_conf_merge_msec_value(conf->fragment, prev->fragment, 2000);
     ngx_conf_merge_msec_value(conf->window, prev->window,
                               ngx_max(30000, 3 * conf->fragment));

@@ -22,6 +22,7 @@
 
 
 #include "ngx_media_hls_pack.h"
+#include "ngx_media_hls_disk.h"
 
 
 #define NGX_MEDIA_HLS_JUMP       1000000     /* us: the timeline broke */
@@ -575,6 +576,7 @@ ngx_media_hls_cut_segment(ngx_media_hls_cutter_t *c,
 
     ngx_media_hls_pack_close(c);
     ngx_media_hls_cut_target(c);
+    ngx_media_hls_disk_wake(c->source);
 
     if (c->change && (f->flags & NGX_MEDIA_FRAME_SYNC)) {
         c->broken = 1;
@@ -670,6 +672,7 @@ ngx_media_hls_cut_finish(ngx_media_hls_cutter_t *c)
         c->stored = 0;
         ngx_media_hls_pack_close(c);
         ngx_media_hls_cut_target(c);
+        ngx_media_hls_disk_wake(c->source);
         ngx_media_slot_notify_watchers(c->source);
     }
 }

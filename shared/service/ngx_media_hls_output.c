@@ -54,7 +54,8 @@ static const ngx_media_service_t  ngx_media_hls_service = {
     ngx_media_hls_cut_shrink,
     ngx_media_hls_outputs_changed,
     ngx_media_hls_outputs_second,
-    ngx_media_hls_outputs_exit
+    ngx_media_hls_outputs_exit,
+    NULL
 };
 
 
