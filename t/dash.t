@@ -80,7 +80,13 @@ is(get('/off/s.mpd')->{status}, 404, 'none where dash is off');
 
 # what stands in it
 
-my $first = mpd('/live/s.mpd');
+my $first;
+
+ok(wait_until(sub {
+    $first = mpd('/live/s.mpd');
+    @{$first->{periods}[0]{sets}[0]{segments} || []} > 3;
+}, 20), 'some segments');
+
 
 is($first->{type}, 'dynamic', 'live');
 is(@{$first->{periods}}, 1, 'one period');
