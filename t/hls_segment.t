@@ -39,6 +39,9 @@ for my $case (
     [ 'hls_window 1d;', 'more than 504 segments' ],
     [ 'hls_container mp3;', 'say "fmp4" or "mpegts"' ],
     [ 'hls_container mpegts; dash on;', 'needs "hls_container fmp4"' ],
+    [ 'hls_keys on; dash on;', 'exclude each other' ],
+    [ 'hls_fragments_per_key 0;', '1 or more' ],
+    [ 'hls_keys on; hls_fragments_per_key 1; hls_window 3m;', 'keys' ],
     [ 'hls_group a;', 'invalid number of arguments' ],
     [ 'hls_group a b; hls_group a c;', 'duplicate hls_group' ],
 ) {
@@ -71,6 +74,7 @@ media {
     application on { hls on; }
     application ts { hls on; hls_container mpegts; }
     application apart { hls on; dash on; }
+    application secret { hls_keys on; hls_fragments_per_key 2; }
 }
 
 stream {
@@ -121,6 +125,7 @@ publish('on/video', codecs => \@video);
 publish('on/long', codecs => \@long);
 publish('ts/both');
 publish('apart/both');
+publish('secret/both');
 
 sleep 8;
 
@@ -159,6 +164,22 @@ cmp_ok(abs($v->{last} - $a->{last}), '<=', 1,
     'a rendition for each track: the same numbers');
 is(get('/apart/both.hls.v1.m3u8')->{status}, 404,
     'a rendition that is not there');
+
+# keys: other ones every two segments
+
+is(checked('/secret/both.m3u8', '--seconds=5'), '', 'keys: check-hls');
+
+$p = playlist('/secret/both.hls.0.m3u8');
+
+my @keys = $p->{text} =~ /METHOD=AES-128,URI="(both\.hls\.key\.\d+)"/g;
+my %keys = map { get("/secret/$_")->{body} => 1 } @keys;
+
+cmp_ok(scalar @keys, '>=', 2, 'keys: rotated');
+is(scalar(grep { length == 16 } keys %keys), scalar @keys,
+    'keys: each is another one');
+is(length(get("/secret/$p->{segments}[-1]{uri}")->{body}) % 16, 0,
+    'keys: whole blocks');
+is(get('/secret/both.hls.key.1')->{status}, 404, 'keys: not that one');
 
 # groups of pictures that are too long: cut inside, the target is kept
 

@@ -94,6 +94,27 @@ static ngx_command_t  ngx_media_hls_commands[] = {
       0,
       NULL },
 
+    { ngx_string("hls_keys"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, keys),
+      NULL },
+
+    { ngx_string("hls_fragments_per_key"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, fragments_per_key),
+      NULL },
+
+    { ngx_string("hls_key_url"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, key_url),
+      NULL },
+
     { ngx_string("dash"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -358,6 +379,8 @@ ngx_media_hls_create_conf(ngx_conf_t *cf)
     conf->container = NGX_CONF_UNSET_UINT;
     conf->session = NGX_CONF_UNSET;
     conf->dash = NGX_CONF_UNSET;
+    conf->keys = NGX_CONF_UNSET;
+    conf->fragments_per_key = NGX_CONF_UNSET_UINT;
     conf->groups = NGX_CONF_UNSET_PTR;
 
     ngx_media_hls_disk_create_conf(conf);
@@ -382,11 +405,27 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_MEDIA_HLS_FMP4);
     ngx_conf_merge_value(conf->session, prev->session, 0);
     ngx_conf_merge_value(conf->dash, prev->dash, 0);
+    ngx_conf_merge_value(conf->keys, prev->keys, 0);
+    ngx_conf_merge_uint_value(conf->fragments_per_key,
+                              prev->fragments_per_key, 5);
+    ngx_conf_merge_str_value(conf->key_url, prev->key_url, "");
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
 
     if (conf->dash && conf->container == NGX_MEDIA_HLS_MPEGTS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"dash on\" needs \"hls_container fmp4\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->dash && conf->keys) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"dash on\" and \"hls_keys on\" exclude each other");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->fragments_per_key < 1 || conf->fragments_per_key > 1000000) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_fragments_per_key must be 1 or more");
         return NGX_CONF_ERROR;
     }
 
@@ -423,6 +462,17 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                       "hls_window of %M ms has more than %d segments of "
                       "hls_fragment, %M ms", conf->window,
                       NGX_MEDIA_HLS_SEGMENTS - 8, conf->fragment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->keys
+        && conf->window / conf->fragment / conf->fragments_per_key
+           > NGX_MEDIA_HLS_KEYS - 8)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_window of %M ms has more than %d keys, give "
+                      "hls_fragments_per_key a larger number",
+                      conf->window, NGX_MEDIA_HLS_KEYS - 8);
         return NGX_CONF_ERROR;
     }
 

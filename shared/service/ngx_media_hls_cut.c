@@ -291,7 +291,8 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
 
     if (r->first != r->next
         && (src->pub_msec - src->left_msec > (int64_t) conf->window
-            || r->container != conf->container))
+            || r->container != conf->container
+            || (r->low_latency && conf->keys)))
     {
         ngx_media_hls_store_clear(&c->out[0].writer);
     }
@@ -308,8 +309,9 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
     c->window = conf->window;
     c->mode = conf->mode;
     c->dash = conf->dash ? 1 : 0;
+    c->fragments_per_key = conf->keys ? (uint32_t) conf->fragments_per_key : 0;
     c->target = r->target;
-    c->low_latency = r->target ? r->low_latency : conf->part != 0;
+    c->low_latency = r->target ? r->low_latency : conf->part && !conf->keys;
     c->part = (int64_t) conf->part * 1000 + NGX_MEDIA_HLS_SLACK;
     c->waiting = 1;
     c->broken = (r->first != r->next);

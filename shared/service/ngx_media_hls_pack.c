@@ -37,6 +37,9 @@ static void ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c,
     ngx_media_hls_out_t *out);
 static void ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
     ngx_media_hls_pack_t *packs);
+static ngx_int_t ngx_media_hls_pack_crypt(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_pack_t *packs, ngx_uint_t how);
+static ngx_int_t ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c);
 static void ngx_media_hls_pack_empty(ngx_media_hls_cutter_t *c,
     ngx_uint_t keep);
 
@@ -347,6 +350,8 @@ ngx_media_hls_pack_free(ngx_media_hls_cutter_t *c)
     }
 
     for (i = 0; i < NGX_MEDIA_HLS_RENDITIONS; i++) {
+        ngx_media_hls_crypt_free(&c->out[i]);
+
         if (c->out[i].head) {
             ngx_free(c->out[i].head);
             c->out[i].head = NULL;
@@ -660,6 +665,12 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
     ngx_uint_t             i, keep;
     ngx_media_hls_pack_t   packs[NGX_MEDIA_HLS_RENDITIONS];
 
+    if (c->bytes == 0 && c->stored && c->fragments_per_key
+        && how == NGX_MEDIA_HLS_LAST)
+    {
+        return ngx_media_hls_pack_pad(c);
+    }
+
     if (c->bytes == 0 || (!c->ready && ngx_media_hls_pack_outs(c) != NGX_OK)) {
         ngx_media_hls_pack_empty(c, 0);
         return NGX_OK;
@@ -703,7 +714,8 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
         ngx_media_hls_pack_segment(c, packs);
     }
 
-    rc = NGX_OK;
+    rc = c->fragments_per_key ? ngx_media_hls_pack_crypt(c, packs, how)
+                              : NGX_OK;
 
     for (i = 0; i < c->nouts && rc == NGX_OK; i++) {
         rc = ngx_media_hls_store_part(&c->out[i].writer, &packs[i].cut,
@@ -747,9 +759,69 @@ ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
             seg.flags |= NGX_MEDIA_HLS_INDEPENDENT;
         }
 
+        if (c->fragments_per_key) {
+
+            if (i == 0) {
+                (void) ngx_media_hls_crypt_key(c, msn);
+            }
+
+            seg.key = c->key;
+            (void) ngx_media_hls_crypt_begin(c, out, msn);
+        }
+
         ngx_media_hls_store_align(&out->writer, msn, disc);
         ngx_media_hls_store_segment(&out->writer, &seg);
     }
+}
+
+
+static ngx_int_t
+ngx_media_hls_pack_crypt(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_pack_t *packs, ngx_uint_t how)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < c->nouts; i++) {
+        if (ngx_media_hls_crypt_part(&c->out[i], &packs[i],
+                                     how == NGX_MEDIA_HLS_LAST)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* an encrypted segment ends, and there is no frame to end it with */
+
+static ngx_int_t
+ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_media_hls_pack_t  pack;
+
+    rc = NGX_OK;
+
+    for (i = 0; i < c->nouts && rc == NGX_OK; i++) {
+
+        ngx_memzero(&pack.cut, sizeof(ngx_media_hls_cut_t));
+
+        pack.cut.dts = c->part_dts;
+        pack.cut.flags = NGX_MEDIA_HLS_CLOSED;
+        pack.nspans = 0;
+
+        if (ngx_media_hls_crypt_part(&c->out[i], &pack, 1) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_media_hls_store_part(&c->out[i].writer, &pack.cut,
+                                      pack.spans, pack.nspans);
+    }
+
+    return rc;
 }
 
 

@@ -71,6 +71,9 @@ typedef struct {
     uint32_t                 init;           /* its hash */
     u_char                  *head;           /* scratch: header of a part */
     size_t                   head_size;
+    void                    *cipher;         /* EVP_CIPHER_CTX */
+    u_char                  *secret;         /* scratch: encrypted part */
+    size_t                   secret_size;
 } ngx_media_hls_out_t;
 
 
@@ -97,6 +100,10 @@ typedef struct {
     int64_t                  clock;          /* us, epoch at dts 0 */
     size_t                   bytes;          /* in the open part */
     ngx_media_hls_segment_t  segment;        /* the open one */
+    uint32_t                 key;            /* number; 0: none yet */
+    uint32_t                 key_left;       /* segments that it is for */
+    uint32_t                 fragments_per_key;      /* 0: clear */
+    u_char                   key_bytes[NGX_MEDIA_HLS_KEY_LEN];
     uint8_t                  lead;           /* track that cuts */
 
     unsigned                 dash:1;
@@ -186,6 +193,16 @@ ngx_int_t ngx_media_hls_ts_part(ngx_media_hls_cutter_t *c, int64_t dts,
 void ngx_media_hls_ts_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep);
 void ngx_media_hls_ts_segment(ngx_media_hls_cutter_t *c);
 void ngx_media_hls_ts_free(ngx_media_hls_cutter_t *c);
+
+
+/* --- ngx_media_hls_crypt.c ----------------------------------------------- */
+
+uint32_t ngx_media_hls_crypt_key(ngx_media_hls_cutter_t *c, uint64_t msn);
+ngx_int_t ngx_media_hls_crypt_begin(ngx_media_hls_cutter_t *c,
+    ngx_media_hls_out_t *out, uint64_t msn);
+ngx_int_t ngx_media_hls_crypt_part(ngx_media_hls_out_t *out,
+    ngx_media_hls_pack_t *pack, ngx_uint_t last);
+void ngx_media_hls_crypt_free(ngx_media_hls_out_t *out);
 
 
 #endif /* _NGX_MEDIA_HLS_PACK_H_INCLUDED_ */

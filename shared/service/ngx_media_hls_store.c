@@ -37,7 +37,7 @@ ngx_media_hls_store_open(ngx_media_hls_writer_t *w, ngx_media_source_t *src,
 
     w->source = src;
     w->index = index;
-    w->gap = 0;
+    w->logged = 0;
     w->r = (ngx_media_hls_rendition_t *)
                ngx_media_chunk_addr(src->stores[index]);
 
@@ -353,6 +353,7 @@ ngx_media_hls_store_close(ngx_media_hls_writer_t *w)
 static void
 ngx_media_hls_store_prune(ngx_media_hls_writer_t *w)
 {
+    uint32_t                    squeezed;
     uint64_t                    first, tail, keep, us;
     ngx_media_hls_segment_t    *seg;
     ngx_media_hls_rendition_t  *r;
@@ -363,11 +364,18 @@ ngx_media_hls_store_prune(ngx_media_hls_writer_t *w)
     keep = r->window + (uint64_t) (NGX_MEDIA_HLS_KEEP + 1) * r->target
                        * 1000000;
     us = 0;
+    squeezed = r->squeezed;
 
     for (first = r->next; first > r->first; first--) {
         seg = ngx_media_hls_at(r, first - 1);
 
-        if (seg->part < tail || (r->target && us > keep)) {
+        if (r->target && us > keep) {
+            squeezed = 0;
+            break;
+        }
+
+        if (seg->part < tail) {
+            squeezed = (us < keep);
             break;
         }
 
@@ -376,10 +384,23 @@ ngx_media_hls_store_prune(ngx_media_hls_writer_t *w)
 
     w->ring.history = (int64_t) keep + (int64_t) r->target * 1000000;
 
-    if (first != r->first) {
+    if (first != r->first || squeezed != r->squeezed) {
         ngx_media_hls_store_lock(w);
         r->first = first;
+        r->squeezed = squeezed;
         ngx_media_hls_store_unlock(w);
+    }
+
+    if (squeezed && !w->logged && us < r->window) {
+        w->logged = 1;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "the HLS stream of \"%*s/%*s\" has %uL ms and not the "
+                      "%uD ms of hls_window, since streams packed for HLS "
+                      "take half of the media zone at most",
+                      (size_t) w->source->app_len, w->source->app,
+                      (size_t) w->source->stream_len, w->source->stream,
+                      us / 1000, r->window / 1000);
     }
 }
 
@@ -447,6 +468,25 @@ ngx_media_hls_store_init(ngx_media_hls_writer_t *w, const u_char *p, size_t n)
 
 
 void
+ngx_media_hls_store_key(ngx_media_hls_writer_t *w, uint32_t number,
+    const u_char *bytes)
+{
+    ngx_media_hls_key_t        *key;
+    ngx_media_hls_rendition_t  *r;
+
+    r = w->r;
+
+    ngx_media_hls_store_lock(w);
+
+    key = &r->key[r->nkeys++ % NGX_MEDIA_HLS_KEYS];
+    key->number = number;
+    ngx_memcpy(key->bytes, bytes, NGX_MEDIA_HLS_KEY_LEN);
+
+    ngx_media_hls_store_unlock(w);
+}
+
+
+void
 ngx_media_hls_store_clear(ngx_media_hls_writer_t *w)
 {
     ngx_media_hls_rendition_t  *r;
@@ -457,6 +497,7 @@ ngx_media_hls_store_clear(ngx_media_hls_writer_t *w)
 
     r->first = r->next;
     r->target = 0;
+    r->squeezed = 0;
 
     ngx_media_hls_store_unlock(w);
 

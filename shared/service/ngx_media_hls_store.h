@@ -29,6 +29,7 @@
 
 #define NGX_MEDIA_HLS_INITS        8
 #define NGX_MEDIA_HLS_INIT_BYTES   12288
+#define NGX_MEDIA_HLS_KEYS         64
 #define NGX_MEDIA_HLS_RETIRED      '-'      /* first of a tag: not served */
 #define NGX_MEDIA_HLS_KEEP         2     /* target durations kept before the
                                           * window */
@@ -39,6 +40,12 @@ typedef struct {
     uint32_t                 size;
     uint32_t                 reserved;
 } ngx_media_hls_init_t;
+
+
+typedef struct {
+    uint32_t                 number;
+    u_char                   bytes[NGX_MEDIA_HLS_KEY_LEN];
+} ngx_media_hls_key_t;
 
 
 typedef struct {
@@ -67,6 +74,9 @@ typedef struct {
     ngx_media_hls_segment_t  segment[NGX_MEDIA_HLS_SEGMENTS];   /* by msn */
     ngx_media_hls_init_t     init[NGX_MEDIA_HLS_INITS];         /* oldest 1st */
     u_char                   inits[NGX_MEDIA_HLS_INIT_BYTES];
+    uint32_t                 nkeys;          /* ever made */
+    uint32_t                 squeezed;       /* the window is cut short */
+    ngx_media_hls_key_t      key[NGX_MEDIA_HLS_KEYS];   /* circular */
 } ngx_media_hls_rendition_t;
 
 /* one chunk */
@@ -84,7 +94,7 @@ typedef struct {
     ngx_media_hls_rendition_t  *r;           /* NULL: not open */
     ngx_media_ring_writer_t     ring;
     uint32_t                    index;
-    uint32_t                    gap;         /* zone full: logged */
+    uint32_t                    logged;      /* squeezed: it was said */
 } ngx_media_hls_writer_t;
 
 /* what a part tells of itself */
@@ -118,6 +128,9 @@ void ngx_media_hls_store_close(ngx_media_hls_writer_t *w);
 /* Keeps an init segment; returns the hash that names it, 0: no room. */
 uint32_t ngx_media_hls_store_init(ngx_media_hls_writer_t *w, const u_char *p,
     size_t n);
+/* Keeps a key; the oldest of many goes. */
+void ngx_media_hls_store_key(ngx_media_hls_writer_t *w, uint32_t number,
+    const u_char *bytes);
 /* Between them any field marked "version" may be set. */
 void ngx_media_hls_store_lock(ngx_media_hls_writer_t *w);
 void ngx_media_hls_store_unlock(ngx_media_hls_writer_t *w);

@@ -23,7 +23,8 @@ static ngx_int_t ngx_media_hls_segment_read(ngx_media_hls_t *hls,
     ngx_uint_t *ended);
 static ngx_int_t ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
     ngx_media_hls_view_t *view);
-static void ngx_media_hls_view_list(ngx_media_hls_view_t *view);
+static void ngx_media_hls_view_list(ngx_media_hls_view_t *view,
+    ngx_uint_t squeezed);
 static void ngx_media_hls_view_rate(ngx_media_hls_view_t *view);
 static void ngx_media_hls_view_parts(ngx_media_hls_rendition_t *r,
     ngx_media_hls_view_t *view);
@@ -415,6 +416,35 @@ ngx_int_t
 ngx_media_hls_key(ngx_media_hls_t *hls, uint32_t number,
     u_char key[NGX_MEDIA_HLS_KEY_LEN])
 {
+    uint32_t                    i;
+    uint64_t                    version;
+    ngx_int_t                   rc;
+    ngx_uint_t                  n;
+    ngx_media_hls_rendition_t  *r;
+
+    r = ngx_media_hls_valid(hls)
+        ? ngx_media_hls_rendition_at(ngx_media_hls_output(hls)->source, 0)
+        : NULL;
+
+    for (n = 0; r && n < NGX_MEDIA_HLS_TRIES; n++) {
+
+        version = ngx_media_hls_read_begin(r);
+        rc = NGX_DECLINED;
+
+        for (i = 0; i < NGX_MEDIA_HLS_KEYS; i++) {
+            if (number && r->key[i].number == number) {
+                ngx_memcpy(key, r->key[i].bytes, NGX_MEDIA_HLS_KEY_LEN);
+                rc = NGX_OK;
+            }
+        }
+
+        if (ngx_media_hls_read_good(r, version)) {
+            return rc;
+        }
+
+        ngx_cpu_pause();
+    }
+
     return NGX_DECLINED;
 }
 
@@ -461,7 +491,7 @@ ngx_media_hls_view(ngx_media_hls_t *hls, ngx_uint_t i,
         return NGX_DECLINED;
     }
 
-    ngx_media_hls_view_list(view);
+    ngx_media_hls_view_list(view, r->squeezed);
     ngx_media_hls_view_rate(view);
     ngx_media_hls_view_parts(r, view);
 
@@ -517,7 +547,7 @@ ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
 /* those of the window, but three target durations at least */
 
 static void
-ngx_media_hls_view_list(ngx_media_hls_view_t *view)
+ngx_media_hls_view_list(ngx_media_hls_view_t *view, ngx_uint_t squeezed)
 {
     uint32_t                  i;
     uint64_t                  us, window;
@@ -536,6 +566,12 @@ ngx_media_hls_view_list(ngx_media_hls_view_t *view)
         if (!(seg->flags & NGX_MEDIA_HLS_INDEPENDENT)) {
             view->independent = 0;
         }
+    }
+
+    /* the oldest ones go any moment where the zone has no room for more */
+
+    if (squeezed && view->nsegments > 4) {
+        i = ngx_max(i, 2);
     }
 
     view->listed = i;
