@@ -30,6 +30,7 @@
 #define NGX_MEDIA_HLS_SLACK      2000        /* us: senders round to ms */
 #define NGX_MEDIA_HLS_OVER       490000      /* us: rounds to the target */
 #define NGX_MEDIA_HLS_FIRST      10000000    /* us: longest first segment */
+#define NGX_MEDIA_HLS_BEHIND     300000      /* us: what comes is history */
 #define NGX_MEDIA_HLS_NO_PART    500000      /* us, where none are listed */
 
 
@@ -632,6 +633,7 @@ ngx_media_hls_cut_part(ngx_media_hls_cutter_t *c, int64_t dts,
 {
     if (ngx_media_hls_pack_part(c, dts, how) == NGX_OK) {
         c->part_dts = dts;
+        ngx_media_hls_cut_target(c);
         ngx_media_slot_notify_watchers(c->source);
         return;
     }
@@ -680,17 +682,29 @@ ngx_media_hls_cut_finish(ngx_media_hls_cutter_t *c)
 }
 
 
-/* after the first segment: what is promised from here on */
+/*
+ * After the first segment, or all that the ring had: what is promised from
+ * here on, and with it the first playlist.
+ */
 
 static void
 ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
 {
     int64_t                     us, n;
+    uint64_t                    msn;
     ngx_media_hls_rendition_t  *r;
 
     r = c->out[0].writer.r;
 
-    if (c->target || r->next == r->first) {
+    if (c->target || r->next == r->first
+        || !(ngx_media_hls_at(r, r->first)->flags & NGX_MEDIA_HLS_CLOSED))
+    {
+        return;
+    }
+
+    if (c->reader.feed && c->reader.seq + 1 < c->source->ring.head
+        && ngx_media_now() - c->reader.time > NGX_MEDIA_HLS_BEHIND)
+    {
         return;
     }
 
@@ -704,7 +718,9 @@ ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
         us = ngx_max(us, n * c->gop);
     }
 
-    us = ngx_max(us, (int64_t) ngx_media_hls_at(r, r->next - 1)->duration);
+    for (msn = r->first; msn < r->next; msn++) {
+        us = ngx_max(us, (int64_t) ngx_media_hls_at(r, msn)->duration);
+    }
 
     c->target = (uint32_t) ((us - 50000 + 999999) / 1000000);
 
