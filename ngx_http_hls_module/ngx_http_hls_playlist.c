@@ -408,7 +408,8 @@ ngx_http_hls_text_find(ngx_http_hls_ctx_t *ctx, ngx_uint_t kind,
 
         if (text->kind != kind || text->rendition != rendition
             || text->args_len != ctx->args.len
-            || ngx_memcmp(text->args, ctx->args.data, ctx->args.len) != 0)
+            || (ctx->args.len
+                && ngx_memcmp(text->args, ctx->args.data, ctx->args.len) != 0))
         {
             continue;
         }
