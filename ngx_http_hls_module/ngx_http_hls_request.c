@@ -707,8 +707,16 @@ ngx_http_hls_cleanup(void *data)
 {
     ngx_http_hls_ctx_t  *ctx = data;
 
+    off_t  sent;
+
     ngx_http_hls_unpark(ctx);
-    ngx_http_hls_session_sent(ctx);
+
+    sent = ctx->request->connection->sent;
+
+    if (sent > 0 && ctx->output) {
+        ngx_media_hls_sent(ctx->output->hls, (uint64_t) sent);
+        ngx_http_hls_session_sent(ctx, (uint64_t) sent);
+    }
 
     if (ctx->blob) {
         ngx_http_hls_blob_unref(ctx->blob);

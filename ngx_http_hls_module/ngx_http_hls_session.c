@@ -265,18 +265,15 @@ ngx_http_hls_session_query(ngx_http_request_t *r, u_char *p)
 /* the request is over */
 
 void
-ngx_http_hls_session_sent(ngx_http_hls_ctx_t *ctx)
+ngx_http_hls_session_sent(ngx_http_hls_ctx_t *ctx, uint64_t sent)
 {
-    off_t               sent;
     ngx_media_viewer_t  viewer;
 
-    sent = ctx->request->connection->sent;
-
-    if (ctx->viewer[0] == '\0' || ctx->unknown || sent <= 0) {
+    if (ctx->viewer[0] == '\0' || ctx->unknown) {
         return;
     }
 
     ngx_http_hls_session_texts(ctx, &viewer);
 
-    (void) ngx_media_viewer_seen(&viewer, ctx->viewer, (uint64_t) sent, 0);
+    (void) ngx_media_viewer_seen(&viewer, ctx->viewer, sent, 0);
 }

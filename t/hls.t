@@ -351,6 +351,7 @@ my ($stream) = grep { $_->{name} eq 'me' }
     @{$t->api_get('/api/v1/streams/')->{streams}};
 
 is($stream->{clients}, 2, 'session: a client of the stream');
+cmp_ok($stream->{send_bytes}, '>', 1000, 'the stream counts what was sent');
 
 # it outlives the worker that made it
 
@@ -385,12 +386,26 @@ for my $name (sort keys %published) {
 
 ok(hls_live('/live/one.hls.0.m3u8', 2), 'live again');
 
+# from the past
+
+ok(wait_until(sub { @{playlist('/live/one.hls.0.m3u8')->{segments}} >= 4 },
+    15), 'some history');
+$p = playlist('/live/one.hls.0.m3u8?start=-3');
+$got = @{$p->{segments}};
+
+cmp_ok($got, '>=', 1, 'start: lists');
+cmp_ok($got, '<', scalar @{playlist('/live/one.hls.0.m3u8')->{segments}},
+    'start: lists less');
+is(get('/live/one.hls.0.m3u8?start=soon')->{status}, 400, 'start: bad');
+
 # the whole of it
 
 is(checked('/live/one.m3u8', '--seconds=10'), '', 'check-hls');
 is(checked('/plain/x.m3u8', '--seconds=8'), '', 'check-hls, no low latency');
 
 # the end
+
+ok(hls_live('/plain/x.hls.0.m3u8', 6), 'cut again after some silence');
 
 $t->stop_daemon($published{'plain/x'});
 

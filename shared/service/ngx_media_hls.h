@@ -113,6 +113,9 @@ struct ngx_media_hls_watch_s {
 ngx_int_t ngx_media_hls_get(ngx_str_t *vhost, ngx_str_t *app,
     ngx_str_t *stream, ngx_media_hls_t **hls);
 
+/* bytes that were sent of it, for the statistics of the stream */
+void ngx_media_hls_sent(ngx_media_hls_t *hls, uint64_t bytes);
+
 /* how many renditions it has now; at least 1 after NGX_OK; with one they are
  * muxed and its tag is "" */
 ngx_uint_t ngx_media_hls_renditions(ngx_media_hls_t *hls);

@@ -279,6 +279,16 @@ ngx_media_hls_make(uint32_t hash, ngx_str_t *vhost, ngx_str_t *app,
 }
 
 
+void
+ngx_media_hls_sent(ngx_media_hls_t *hls, uint64_t bytes)
+{
+    if (ngx_media_hls_valid(hls)) {
+        (void) __atomic_fetch_add(&ngx_media_hls_output(hls)->source
+                                  ->send_bytes, bytes, __ATOMIC_RELAXED);
+    }
+}
+
+
 ngx_uint_t
 ngx_media_hls_valid(ngx_media_hls_t *hls)
 {
