@@ -7,9 +7,15 @@
 # load_floor.c) and against Debian's libnginx-mod-rtmp, in alternating runs.
 #
 # run.pl [--long] [--rounds N] [--duration S] [--players N] [--many N]
-#        [--only fanout,workers,many,first,publishers] [--no-peer] [--no-ours]
+#        [--only fanout,workers,many,first,publishers,hls,hlsget,hlscost]
+#        [--no-peer] [--no-ours]
 #        [--calm CORES]
 #        [--objs DIR] [--nginx FILE]
+#
+# hls: clients of low-latency HLS, how long a part takes to them; the load tool
+# runs with the least priority there, as it stands for machines elsewhere.
+# hlsget: playlist, part and segment against nginx's own files of the same
+# bytes.  hlscost: what cutting adds to publishers.
 #
 # A run during which other programs took more than --calm cores is repeated,
 # up to twice; the column `others` says what they took.
@@ -34,7 +40,7 @@ my $here = abs_path(dirname(__FILE__));
 my %o = (rounds => 1, duration => 5, players => 1000, many => 4000,
     publishers => 200, calm => 0.25, peer => 1, ours => 1, bitrate => 200,
     objs => "$here/../../objs", nginx => '/usr/sbin/nginx',
-    only => 'fanout,workers,many,first,publishers');
+    only => 'fanout,workers,many,first,publishers,hls,hlsget,hlscost');
 
 GetOptions(\%o, 'long', 'rounds=i', 'duration=f', 'players=i', 'many=i',
     'publishers=i', 'only=s', 'peer!', 'ours!', 'objs=s', 'nginx=s',
@@ -85,6 +91,12 @@ sub main {
     many(\%servers) if $only{many} && @ours;
     first(\%servers) if $only{first};
     publishers(\%servers) if $only{publishers};
+
+    return if !hls_module();
+
+    hls(\%servers) if $only{hls};
+    hls_get(\%servers) if $only{hlsget};
+    hls_cost(\%servers) if $only{hlscost};
 }
 
 
@@ -300,6 +312,147 @@ sub publishers {
 }
 
 
+# Clients of low-latency HLS at 1 Mbit/s.
+
+sub hls {
+    my ($servers) = @_;
+
+    my @rows = map { { players => $o{players}, proto => 'hls',
+        server => 'ours', workers => $_, bitrate => 1000 } } (1, 2, 4);
+
+    my @results = rounds($servers, @rows);
+
+    title("low-latency HLS, $o{players} clients, 1 Mbit/s, parts of 300 ms: "
+        . 'us per client-second, ms from part ready to answer');
+    table_head('us', 'list p50', 'list p99', 'part p50', 'part p99', 'limit',
+        'late', 'others', 'missed');
+
+    for my $i (0 .. $#rows) {
+        my ($row, $r) = ($rows[$i], $results[$i]);
+
+        table_row('hls', "$row->{workers} worker(s)",
+            num($r->{cpu_us_per_player_s}), num($r->{hls_list_p50_ms}),
+            num($r->{hls_list_p99_ms}), num($r->{hls_part_p50_ms}),
+            num($r->{hls_part_p99_ms}), 'p99 < 20', $r->{hls_late} // '-',
+            num($r->{others_cpu}), missed($r));
+    }
+}
+
+
+# One worker, the same bytes from memory and from files, in turn.
+
+sub hls_get {
+    my ($servers) = @_;
+
+    my ($rtmp, $http) = (free_port(), free_port());
+    my $pid = start_server($servers, { server => 'ours', files => 1 }, $rtmp,
+        $http);
+    my $rounds = $o{rounds} > 1 ? $o{rounds} : 3;
+    my $live = start_load('--rtmp', $rtmp, '--http', $http, '--hls-players',
+        1, '--bitrate', 1000, '--quiet', '--duration', 15 + 40 * $rounds);
+    my $base = "http://127.0.0.1:$http";
+    my (@kinds, %all) = qw/ playlist part segment /;
+
+    sleep 10;
+
+    for my $round (1 .. $rounds) {
+        for my $kind (@kinds) {
+            my $name = hls_name($base, $kind);
+
+            mkdir "$work/files";
+            spew("$work/files/$name", fetch("$base/live/$name"));
+
+            my @from = qw/ live sendfile files /;
+
+            for my $from ($round % 2 ? @from : reverse @from) {
+                push @{$all{$kind}{$from}}, load('--http', $http, '--pid',
+                    $pid, '--publishers', 0, '--quiet', '--settle', 0.2,
+                    '--get', "/$from/$name", '--duration', 2);
+            }
+        }
+    }
+
+    kill 'TERM', $live->{pid};
+    end_load($live);
+    stop_server($pid);
+
+    title('HLS against files, one worker, 16 kept connections, no '
+        . "open_file_cache: server's CPU per answer, us");
+    table_head('bytes', 'us', 'a second', 'x files', 'limit', 'others');
+
+    for my $kind (@kinds) {
+        my %r = map { $_ => median(@{$all{$kind}{$_}}) } keys %{$all{$kind}};
+
+        for my $from (qw/ live sendfile files /) {
+            my $r = $r{$from};
+
+            table_row($kind, $from eq 'live' ? 'ours' : $from eq 'files'
+                ? 'sendfile off' : 'sendfile on', $r->{get_bytes},
+                num($r->{cpu_us_per_get}), $r->{gets_per_s},
+                $from eq 'live' ? '' : ratio($r->{cpu_us_per_get},
+                $r{live}{cpu_us_per_get}), $from eq 'live' ? '' : '>= 0.9',
+                num($r->{others_cpu}));
+        }
+    }
+}
+
+
+# The name of the media playlist, of its newest part, of its newest segment.
+
+sub hls_name {
+    my ($base, $kind) = @_;
+
+    return 'bench.hls.0.m3u8' if $kind eq 'playlist';
+
+    my $text = fetch("$base/live/bench.hls.0.m3u8");
+    my @names = $kind eq 'part' ? $text =~ /^#EXT-X-PART:.*URI="([^"]+)"/mg
+        : $text =~ /^([^#]\S*)$/mg;
+
+    return $names[-1] // die "no $kind in the playlist\n";
+}
+
+
+sub fetch {
+    my ($url) = @_;
+
+    my ($host, $path) = $url =~ m!^http://([^/]+)(.*)!;
+    my $s = IO::Socket::INET->new(PeerAddr => $host) or return '';
+
+    print $s "GET $path HTTP/1.0\r\n\r\n";
+    local $/;
+    my $answer = <$s> // '';
+
+    return $answer =~ /\r\n\r\n(.*)/s ? $1 : '';
+}
+
+
+# What it costs to cut.
+
+sub hls_cost {
+    my ($servers) = @_;
+
+    my @rows = map { { players => 0, proto => 'rtmp', server => 'ours',
+        publishers => 50, chunk => 4096, bitrate => 1000, hls => $_ } }
+        qw/ off demand on /;
+
+    my @results = rounds($servers, @rows);
+
+    title('50 publishers of 1 Mbit/s, no clients: hls in media { }');
+    table_head('us/s', 'x off', 'arena KB', 'others', 'missed');
+
+    for my $i (0 .. $#rows) {
+        my ($row, $r) = ($rows[$i], $results[$i]);
+
+        table_row('publishers', "hls $row->{hls}",
+            num($r->{cpu_us_per_publisher_s}),
+            ratio($r->{cpu_us_per_publisher_s},
+                $results[0]{cpu_us_per_publisher_s}),
+            num($r->{arena_kb_per_publisher}), num($r->{others_cpu}),
+            missed($r));
+    }
+}
+
+
 # Can this server do it, and is it there?
 
 sub possible {
@@ -394,15 +547,19 @@ sub run {
 
     my $publishers = $run->{server} eq 'floor' ? 0 : $run->{publishers} || 1;
 
-    my @args = ('--rtmp', $rtmp, '--pid', $pid, '--bitrate', $o{bitrate},
-        '--settle', 1, '--quiet');
+    my @args = ('--rtmp', $rtmp, '--pid', $pid,
+        '--bitrate', $run->{bitrate} || $o{bitrate}, '--settle',
+        $run->{bitrate} ? 3 : 1, '--quiet');
     push @args, '--http', $http if $run->{server} ne 'peer';
     push @args, '--chunk', $run->{chunk} if $run->{chunk};
 
     my @load = (@args, '--publishers', $publishers,
         '--rate', $run->{players} > 1000 ? 1000 : 500,
-        $run->{proto} eq 'flv' ? '--http-players' : '--rtmp-players',
+        $run->{proto} eq 'flv' ? '--http-players'
+        : $run->{proto} eq 'hls' ? '--hls-players' : '--rtmp-players',
         $run->{players});
+
+    unshift @load, 'low' if $run->{proto} eq 'hls';
 
     my $r = $run->{churn}
         ? load_and_churn($run, \@load, \@args)
@@ -441,21 +598,28 @@ sub load {
 }
 
 
-# The load tool; at most its phases' time and half a minute.
+# The load tool; at most its phases' time and half a minute.  low: with the
+# least priority.
 
 sub start_load {
     my (@args) = @_;
 
-    open my $out, '-|', 'timeout', int($o{duration} + 60), $tool, @args
+    my @nice = $args[0] eq 'low' ? qw/ nice -n 19 / : ();
+    shift @args if @nice;
+
+    my ($duration) = "@args" =~ /--duration ([\d.]+)/;
+    my $pid = open my $out, '-|', @nice, 'timeout',
+        int(($duration || $o{duration}) + 60), $tool, @args
         or die "load tool: $!\n";
 
-    return $out;
+    return { pid => $pid, out => $out };
 }
 
 
 sub end_load {
-    my ($out) = @_;
+    my ($load) = @_;
 
+    my $out = $load->{out};
     my %r = map { /^(\w+)=(.*)/ ? ($1, $2) : () } <$out>;
 
     close $out;
@@ -541,7 +705,15 @@ sub our_conf {
 
     my $conf = nginx_conf($run->{workers} || 1, $modules);
 
-    $conf .= "media { send_latency $run->{latency}; }\n" if $run->{latency};
+    my $media = ($run->{latency} ? "send_latency $run->{latency}; " : '')
+        . ($run->{hls} ? "hls $run->{hls}; " : '');
+    my $hls = hls_module() ? 'hls;' : '';
+    my $files = !$run->{files} ? ''
+        : join "\n        ", 'keepalive_requests 10000000;',
+        map { "location /$_->[0]/ { alias $work/files/; sendfile $_->[1]; }" }
+        [qw/ sendfile on /], [qw/ files off /];
+
+    $conf .= "media { zone 128m; $media}\n" if $media || $run->{bitrate};
 
     return $conf . <<"END";
 stream {
@@ -551,7 +723,8 @@ http {
     access_log off;
     server {
         listen 127.0.0.1:$http backlog=4096;
-        location / { flv_live; }
+        location / { flv_live; $hls }
+        $files
     }
 }
 END
@@ -576,7 +749,8 @@ END
 sub our_modules {
     my %rank = (ngx_media_core_module => 0, ngx_stream_rtmp_module => 1);
 
-    my @ours = grep { m!/ngx_(media_core|stream_rtmp|http_flv_live)_module! }
+    my @ours = grep {
+        m!/ngx_(media_core|stream_rtmp|http_flv_live|http_hls)_module! }
         glob("$objs/ngx_*_module.so");
     my $name = sub { $_[0] =~ m!([^/]*)\.so$! ? $1 : '' };
 
@@ -588,6 +762,9 @@ sub our_modules {
         sort { ($rank{$name->($a)} // 9) <=> ($rank{$name->($b)} // 9) }
         @ours;
 }
+
+
+sub hls_module { return -f "$objs/ngx_http_hls_module.so" }
 
 
 # The package, unpacked; undef where it cannot be had.
@@ -684,7 +861,8 @@ sub missed {
     return 'none' if $r->{ok};
 
     return join ' ', map { "$_:$r->{$_}" } grep { $r->{$_} }
-        qw(gaps tail_missing dups disorder corrupt dirty early_inter
+        qw(gap_frames web_cut web_status hls_skipped hls_lost hls_stale
+        hls_behind gaps tail_missing dups disorder corrupt dirty early_inter
         early_close refused protocol no_key pub_closed);
 }
 
