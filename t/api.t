@@ -139,7 +139,8 @@ my $client = 'id:s vhost:s stream:s ip:s pageUrl:s swfUrl:s tcUrl:s url:s'
     . ' worker:i lag_ms:i dropped:i';
 
 my $vhost = 'id:s name:s enabled:b clients:i streams:i send_bytes:i'
-    . " recv_bytes:i $kbps hls{enabled:b}";
+    . " recv_bytes:i $kbps hls{enabled:b"
+    . ($t->has_module('hls') ? ' fragment:d2}' : '}');
 
 my $stream = 'id:s name:s vhost:s app:s tcUrl:s url:s live_ms:i clients:i'
     . " frames:i send_bytes:i recv_bytes:i $kbps"

@@ -16,6 +16,7 @@
 #include <ngx_http.h>
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
+#include "ngx_media_hls.h"
 
 
 typedef struct {
@@ -39,6 +40,8 @@ static ngx_media_api_vhost_t *ngx_media_api_vhost_add(ngx_array_t *list,
 static ngx_int_t ngx_media_api_vhost_count(ngx_array_t *list,
     ngx_media_api_source_t *s, uint32_t clients);
 static void ngx_media_api_vhost_write(ngx_media_json_t *j,
+    ngx_media_api_vhost_t *v);
+static void ngx_media_api_vhost_hls(ngx_media_json_t *j,
     ngx_media_api_vhost_t *v);
 static ngx_int_t ngx_media_api_stream_find(ngx_media_api_t *api,
     ngx_media_api_source_t *s);
@@ -315,8 +318,41 @@ ngx_media_api_vhost_write(ngx_media_json_t *j, ngx_media_api_vhost_t *v)
     ngx_media_json_key_int(j, "recv_bytes", v->recv_bytes);
     ngx_media_api_kbps(j, v->recv_kbps, v->send_kbps);
 
+    ngx_media_api_vhost_hls(j, v);
+}
+
+
+/* policy of the vhost; nobody serves where the module is not loaded */
+
+static void
+ngx_media_api_vhost_hls(ngx_media_json_t *j, ngx_media_api_vhost_t *v)
+{
+    ngx_str_t              app;
+    ngx_uint_t             i, enabled;
+    ngx_media_hls_conf_t  *conf;
+
+    ngx_str_null(&app);
+
+    conf = ngx_media_hls_conf(&v->name, &app);
+    enabled = 0;
+
+    for (i = 0; ngx_cycle->modules[i]; i++) {
+        if (ngx_strcmp(ngx_cycle->modules[i]->name, "ngx_http_hls_module")
+            == 0)
+        {
+            enabled = (conf->mode != NGX_MEDIA_HLS_OFF);
+            break;
+        }
+    }
+
     ngx_media_json_key_object(j, "hls");
-    ngx_media_json_key_bool(j, "enabled", 0);
+    ngx_media_json_key_bool(j, "enabled", enabled);
+
+    if (enabled) {
+        ngx_media_json_key_double(j, "fragment",
+                                  (double) conf->fragment / 1000, 2);
+    }
+
     ngx_media_json_object_end(j);
 }
 
