@@ -20,6 +20,7 @@
 #include "ngx_http_flv_live.h"
 #include "ngx_media_rc.h"
 #include "ngx_media_flv.h"
+#include "ngx_media_flv_input.h"
 #include "ngx_media_ts_demux.h"
 
 
@@ -43,8 +44,7 @@ typedef struct {
     u_char                     *body;       /* of a tag that came in pieces */
     size_t                      size;       /* room in it */
     size_t                      used;
-    int64_t                     last;       /* ms, unwrapped */
-    uint8_t                     nal_size[NGX_MEDIA_MAX_TRACKS];
+    ngx_media_flv_input_t       input;
     unsigned                    begun:1;    /* the file header has come */
 } ngx_http_flv_live_push_flv_t;
 
@@ -60,7 +60,6 @@ typedef struct {
     ngx_http_flv_live_push_flv_t  flv;
     ngx_http_flv_live_push_ts_t  *ts;
 
-    ngx_uint_t                    damaged;  /* tags left out */
     ngx_event_t                   nap;
     ngx_msec_t                    begun;
     ngx_msec_t                    heard;    /* when bytes came */

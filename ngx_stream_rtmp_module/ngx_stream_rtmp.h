@@ -33,6 +33,7 @@
 #include "ngx_media_bytes.h"
 #include "ngx_media_amf.h"
 #include "ngx_media_flv.h"
+#include "ngx_media_flv_input.h"
 #include "ngx_media_rtmp_chunk.h"
 #include "ngx_media_rtmp_handshake.h"
 #include "ngx_media_tracks.h"
@@ -76,7 +77,7 @@
 #define NGX_STREAM_RTMP_CAN_DECODE         0x01
 #define NGX_STREAM_RTMP_CAN_FORWARD        0x04
 
-#define NGX_STREAM_RTMP_SERVER             "nginx-media"
+#define NGX_STREAM_RTMP_SERVER             NGX_MEDIA_SERVER_NAME
 
 /* a handler is done, but nothing more may be read for the time being */
 
@@ -129,11 +130,8 @@ struct ngx_stream_rtmp_block_s {
 /* what a publisher needs beyond that */
 
 typedef struct {
-    int64_t                        last;       /* ms, unwrapped, of media */
-    ngx_uint_t                     damaged;    /* bodies that were cut off */
-    ngx_uint_t                     beyond;     /* of tracks above the last */
+    ngx_media_flv_input_t          input;
     ngx_event_t                    nap;        /* reads again when it ends */
-    uint8_t                        nal_size[NGX_MEDIA_MAX_TRACKS];
     ngx_media_rtmp_cs_t            streams[NGX_MEDIA_RTMP_EXTRA_STREAMS];
 } ngx_stream_rtmp_publisher_t;
 

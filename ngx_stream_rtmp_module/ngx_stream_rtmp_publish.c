@@ -215,7 +215,7 @@ ngx_stream_rtmp_publish_start(ngx_stream_rtmp_session_t *s)
         s->publisher->nap.log = s->connection->log;
     }
 
-    s->publisher->last = 0;
+    ngx_memzero(&s->publisher->input, sizeof(ngx_media_flv_input_t));
 
     ngx_stream_rtmp_recv_limits(s, 1);
     ngx_stream_rtmp_stage(s, NGX_STREAM_RTMP_PUBLISH);

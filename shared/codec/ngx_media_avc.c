@@ -560,3 +560,38 @@ ngx_media_avc_config_write(const ngx_media_nal_t *sps,
 
     return p - out;
 }
+
+
+ssize_t
+ngx_media_avc_config_from_annexb(const u_char *pos, const u_char *end,
+    u_char *out, size_t size)
+{
+    ngx_media_nal_t  nal, sps, pps;
+
+    memset(&sps, 0, sizeof(ngx_media_nal_t));
+    memset(&pps, 0, sizeof(ngx_media_nal_t));
+
+    while ((pos = ngx_media_nal_next_annexb(pos, end, &nal)) != NULL) {
+
+        if (nal.size == 0) {
+            continue;
+        }
+
+        switch (ngx_media_avc_nal_type(nal.data[0])) {
+
+        case NGX_MEDIA_AVC_NAL_SPS:
+            sps = nal;
+            break;
+
+        case NGX_MEDIA_AVC_NAL_PPS:
+            pps = nal;
+            break;
+        }
+    }
+
+    if (sps.size == 0 || pps.size == 0) {
+        return -1;
+    }
+
+    return ngx_media_avc_config_write(&sps, &pps, 4, out, size);
+}

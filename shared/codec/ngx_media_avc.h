@@ -106,5 +106,13 @@ const u_char *ngx_media_avc_frame_parse(const u_char *pos,
 ssize_t ngx_media_avc_config_write(const ngx_media_nal_t *sps,
     const ngx_media_nal_t *pps, unsigned nal_size, u_char *out, size_t size);
 
+/*
+ * The same for sets behind start codes, the last of each kind, with lengths of
+ * 4 bytes.  Returns the bytes written, or -1 where one is missing or damaged
+ * or the buffer is too small; that of the sets and 64 bytes more will do.
+ */
+ssize_t ngx_media_avc_config_from_annexb(const u_char *pos,
+    const u_char *end, u_char *out, size_t size);
+
 
 #endif /* _NGX_MEDIA_AVC_H_INCLUDED_ */

@@ -104,6 +104,8 @@ fuzz_annexb(const u_char *pos, const u_char *end, unsigned nal_size)
         abort();
     }
 
+    (void) ngx_media_avc_config_from_annexb(pos, end, out, room);
+
     free(out);
 }
 

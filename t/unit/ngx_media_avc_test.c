@@ -281,10 +281,47 @@ ngx_media_avc_test_info(void)
 }
 
 
+/* sets behind start codes, a delimiter and another PPS before them */
+
+static void
+ngx_media_avc_test_sets(void)
+{
+    size_t                  n;
+    u_char                  buf[128], annexb[128], out[128], *p;
+    ssize_t                 size;
+    ngx_media_nal_t         sps, pps;
+    ngx_media_avc_config_t  c;
+
+    n = ngx_media_test_hex(ngx_media_avc_base, buf, sizeof(buf));
+
+    (void) ngx_media_avc_config_parse(buf, buf + n, &c);
+    (void) ngx_media_nal_next_set(c.sps, c.sps_end, &sps);
+    (void) ngx_media_nal_next_set(c.pps, c.pps_end, &pps);
+
+    p = annexb;
+    p += ngx_media_test_hex("00 00 00 01 09 10 00 00 01 68 ff 00 00 00 01", p,
+                            32);
+    memcpy(p, sps.data, sps.size);
+    p += sps.size;
+    p += ngx_media_test_hex("00 00 01", p, 3);
+    memcpy(p, pps.data, pps.size);
+    p += pps.size;
+
+    size = ngx_media_avc_config_from_annexb(annexb, p, out, sizeof(out));
+    is_mem(out, size, buf, n, "config of sets behind start codes");
+    ok(ngx_media_avc_config_from_annexb(annexb, p, out, 30) == -1,
+       "no room for it");
+    ok(ngx_media_avc_config_from_annexb(annexb, annexb + 11, out,
+                                        sizeof(out))
+       == -1, "none without an SPS");
+}
+
+
 int
 main(void)
 {
     ngx_media_avc_test_configs();
+    ngx_media_avc_test_sets();
     ngx_media_avc_test_damage();
     ngx_media_avc_test_frames();
     ngx_media_avc_test_annexb();
