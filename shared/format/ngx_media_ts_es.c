@@ -94,6 +94,8 @@ static uint32_t ngx_media_ts_pps_id(ngx_media_ts_stream_t *s,
     const u_char *pos, const u_char *end);
 static void ngx_media_ts_es_unit(ngx_media_ts_demux_t *d,
     ngx_media_ts_stream_t *s);
+static int ngx_media_ts_es_disposable(ngx_media_ts_stream_t *s,
+    const u_char *pos, const u_char *end);
 static int ngx_media_ts_es_config(ngx_media_ts_demux_t *d,
     ngx_media_ts_stream_t *s);
 
@@ -785,10 +787,8 @@ ngx_media_ts_pps_id(ngx_media_ts_stream_t *s, const u_char *pos,
 static void
 ngx_media_ts_es_unit(ngx_media_ts_demux_t *d, ngx_media_ts_stream_t *s)
 {
-    u_char                  *end;
-    ngx_media_frame_t        f;
-    ngx_media_avc_frame_t    avc;
-    ngx_media_hevc_frame_t   hevc;
+    u_char             *end;
+    ngx_media_frame_t   f;
 
     if (d->error != NGX_MEDIA_OK) {
         return;
@@ -811,28 +811,37 @@ ngx_media_ts_es_unit(ngx_media_ts_demux_t *d, ngx_media_ts_stream_t *s)
 
     end = d->out.data + d->out.used;
 
-    if (s->codec == NGX_MEDIA_CODEC_H264) {
-        (void) ngx_media_avc_frame_parse(f.data, end, 4, &avc);
+    if (ngx_media_codec_start(s->codec, 4, f.data, end)
+        == NGX_MEDIA_START_KEY)
+    {
+        f.flags |= NGX_MEDIA_FRAME_KEY;
 
-        if (avc.idr || avc.recovery) {
-            f.flags |= NGX_MEDIA_FRAME_KEY;
-
-        } else if (avc.ref_idc == 0) {
-            f.flags |= NGX_MEDIA_FRAME_DISPOSABLE;
-        }
-
-    } else {
-        (void) ngx_media_hevc_frame_parse(f.data, end, 4, &hevc);
-
-        if (hevc.irap) {
-            f.flags |= NGX_MEDIA_FRAME_KEY;
-
-        } else if (!hevc.reference) {
-            f.flags |= NGX_MEDIA_FRAME_DISPOSABLE;
-        }
+    } else if (ngx_media_ts_es_disposable(s, f.data, end)) {
+        f.flags |= NGX_MEDIA_FRAME_DISPOSABLE;
     }
 
     ngx_media_ts_es_emit(d, s, &f);
+}
+
+
+/* No other picture refers to it.  A gradual start is none to be left out. */
+
+static int
+ngx_media_ts_es_disposable(ngx_media_ts_stream_t *s, const u_char *pos,
+    const u_char *end)
+{
+    ngx_media_avc_frame_t   avc;
+    ngx_media_hevc_frame_t  hevc;
+
+    if (s->codec == NGX_MEDIA_CODEC_H264) {
+        (void) ngx_media_avc_frame_parse(pos, end, 4, &avc);
+
+        return avc.ref_idc == 0 && !avc.recovery;
+    }
+
+    (void) ngx_media_hevc_frame_parse(pos, end, 4, &hevc);
+
+    return !hevc.reference && !hevc.recovery;
 }
 
 

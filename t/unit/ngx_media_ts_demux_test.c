@@ -565,6 +565,24 @@ test_units(void)
     ok(got[3].flags == 0 && got[3].dts == 1080000 && got[3].size == 14,
        "two slices of the next");
 
+    /* recovery points: an I slice, P slices at once and gradual; a b slice */
+
+    raw_start(PMT_VIDEO);
+    n = ngx_media_test_hex("00 00 00 01 09 10 " SETS
+                           "00 00 01 06 06 01 c4 80 00 00 01 61 88 84 00 33"
+                           "00 00 01 09 30 00 00 01 06 06 01 c4 80"
+                           "00 00 01 41 9a 23 6c 42"
+                           "00 00 01 09 30 00 00 01 06 06 02 13 10 80"
+                           "00 00 01 01 9b 26 22 3f"
+                           "00 00 01 09 30 00 00 01 01 9b 26 22 3f", buf, 512);
+    raw_pes(0x200, 0xe0, 90000, 1, buf, n);
+
+    ok(feed_all() == 0 && ngot == 5 && nconfigs == 1, "four pictures: %u",
+       ngot);
+    ok(got[1].flags == NGX_MEDIA_FRAME_KEY, "open GOP is a keyframe");
+    ok(got[2].flags == 0 && got[3].flags == 0, "gradual starts are none");
+    ok(got[4].flags == NGX_MEDIA_FRAME_DISPOSABLE, "nobody needs a b slice");
+
     /* a packet ends with the PES header, or inside it */
 
     n = ngx_media_test_hex("00 00 01 e0 00 00 80 80 05 21 00 05 bf 21 " SETS
