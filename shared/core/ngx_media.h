@@ -42,7 +42,7 @@
 
 /* must be the same in every .so of the suite: the layout of this header */
 
-#define NGX_MEDIA_ABI               1
+#define NGX_MEDIA_ABI               2
 
 
 typedef struct ngx_media_session_s   ngx_media_session_t;

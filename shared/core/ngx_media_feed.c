@@ -497,7 +497,7 @@ ngx_media_pump_round(int64_t now)
 
 /*
  * Served, and when is it looked at next: at the end of send_latency where
- * frames are coming, else when it is woken.
+ * frames are coming, else when it is woken.  Readers are woken for each frame.
  */
 
 static void
@@ -508,7 +508,8 @@ ngx_media_feed_rest(ngx_media_feed_t *feed)
     head = ngx_media_ring_load(&feed->source->ring.head);
 
     if (feed->policy.send_latency >= NGX_MEDIA_MUTE && (feed->epoch & 1)
-        && feed->consumers && head != feed->seen
+        && feed->consumers && ngx_queue_empty(&feed->readers)
+        && head != feed->seen
         && ngx_media_slot() != NGX_MEDIA_NO_SLOT)
     {
         feed->seen = head;
