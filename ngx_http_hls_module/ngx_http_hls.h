@@ -162,6 +162,8 @@ struct ngx_http_hls_ctx_s {
 
     ngx_http_hls_blob_t         *blob;        /* held */
     ngx_http_hls_object_t       *cached;      /* held */
+    ngx_table_elt_t             *cache_control;    /* of the answer, once set
+                                                    */
 
     unsigned                     parked:1;
     unsigned                     poll:1;      /* nobody tells */

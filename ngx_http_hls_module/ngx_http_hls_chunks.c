@@ -58,6 +58,10 @@ ngx_http_hls_chunks(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition)
                     return rc;
                 }
             }
+
+            /* a gap has no bytes */
+
+            continue;
         }
 
         out = ngx_http_hls_chunks_fill(ctx);

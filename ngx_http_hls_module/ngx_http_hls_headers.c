@@ -59,14 +59,36 @@ ngx_http_hls_add_headers(ngx_http_request_t *r,
 }
 
 
-/* target: target duration of the playlist, s */
+/*
+ * target: target duration of the playlist, s.  What was said before is taken
+ * back: an answer that fails late (a range that is none) is not kept.
+ */
 
 ngx_int_t
 ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx, ngx_uint_t cache,
     uint32_t target)
 {
-    u_char      *p, *last;
-    uint32_t     age;
+    u_char           *p;
+    uint32_t          age;
+    ngx_table_elt_t  *h;
+
+    h = ctx->cache_control;
+
+    if (h == NULL) {
+        h = ngx_list_push(&ctx->request->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+        h->hash = 1;
+        ngx_str_set(&h->key, "Cache-Control");
+
+        ctx->cache_control = h;
+    }
+
+    ngx_str_set(&h->value, "no-cache, no-store");
 
     switch (cache) {
 
@@ -87,11 +109,7 @@ ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx, ngx_uint_t cache,
         break;
 
     default: /* NGX_HTTP_HLS_CACHE_NONE */
-
-        return ngx_http_hls_add_header(ctx->request, "Cache-Control",
-                                       sizeof("Cache-Control") - 1,
-                                       (u_char *) "no-cache, no-store",
-                                       sizeof("no-cache, no-store") - 1);
+        return NGX_OK;
     }
 
     p = ngx_pnalloc(ctx->request->pool,
@@ -100,10 +118,10 @@ ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx, ngx_uint_t cache,
         return NGX_ERROR;
     }
 
-    last = ngx_sprintf(p, "max-age=%uD", age);
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "max-age=%uD", age) - p;
 
-    return ngx_http_hls_add_header(ctx->request, "Cache-Control",
-                                   sizeof("Cache-Control") - 1, p, last - p);
+    return NGX_OK;
 }
 
 

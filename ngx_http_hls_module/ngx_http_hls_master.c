@@ -166,7 +166,7 @@ ngx_http_hls_variants_add(ngx_http_hls_variants_t *v, ngx_media_hls_t *hls,
         }
     }
 
-    return NGX_OK;
+    return v->n ? NGX_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
 }
 
 

@@ -37,6 +37,7 @@ for my $case (
     [ 'hls_part 3s;', 'not longer than hls_fragment' ],
     [ 'hls_window 3s;', 'too short' ],
     [ 'hls_window 1d;', 'more than 504 segments' ],
+    [ 'hls_fragment 60s; hls_window 2h;', 'longer than 1h' ],
     [ 'hls_container mp3;', 'say "fmp4" or "mpegts"' ],
     [ 'hls_container mpegts; dash on;', 'needs "hls_container fmp4"' ],
     [ 'hls_keys on; dash on;', 'exclude each other' ],

@@ -26,6 +26,7 @@ static ngx_int_t ngx_media_hls_init_process(ngx_cycle_t *cycle);
 #define NGX_MEDIA_HLS_PART_MIN       100      /* ms */
 #define NGX_MEDIA_HLS_FRAGMENT_MIN   500
 #define NGX_MEDIA_HLS_FRAGMENT_MAX   60000
+#define NGX_MEDIA_HLS_WINDOW_MAX     3600000  /* us fit in 32 bits */
 
 
 static ngx_conf_enum_t  ngx_media_hls_modes[] = {
@@ -473,6 +474,13 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                       "hls_window of %M ms has more than %d keys, give "
                       "hls_fragments_per_key a larger number",
                       conf->window, NGX_MEDIA_HLS_KEYS - 8);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->window > NGX_MEDIA_HLS_WINDOW_MAX) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "hls_window of %M ms must not be longer than 1h",
+                      conf->window);
         return NGX_CONF_ERROR;
     }
 

@@ -32,6 +32,7 @@
 #define NGX_MEDIA_HLS_FIRST      10000000    /* us: longest first segment */
 #define NGX_MEDIA_HLS_BEHIND     300000      /* us: what comes is history */
 #define NGX_MEDIA_HLS_NO_PART    500000      /* us, where none are listed */
+#define NGX_MEDIA_HLS_GOP        60000000    /* us: longer ones are cut */
 
 
 static ngx_media_hls_cutter_t *ngx_media_hls_cutter(ngx_media_source_t *src);
@@ -713,7 +714,7 @@ ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
     us = c->fragment;
     c->gop = ngx_max(c->gop, (int64_t) c->source->track[c->lead].gop_ms * 1000);
 
-    if (c->gop) {
+    if (c->gop && c->gop <= NGX_MEDIA_HLS_GOP) {
         n = (c->fragment - NGX_MEDIA_HLS_EARLY + c->gop - 1) / c->gop;
         us = ngx_max(us, n * c->gop);
     }

@@ -56,6 +56,7 @@ typedef struct {
     size_t                   used;
     size_t                   size;
     size_t                   mark;           /* before the lead's newest */
+    int64_t                  begin_dts;      /* of the lead's first */
     int64_t                  mark_dts;
     uint32_t                 frames;         /* of the lead */
     unsigned                 independent:1;

@@ -106,6 +106,7 @@ ngx_media_hls_ts_frame(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
     if (f->track == c->lead) {
 
         if (ts->frames++ == 0) {
+            ts->begin_dts = f->dts;
             ts->independent = !ngx_media_codec_is_video(f->codec)
                               || (f->flags & NGX_MEDIA_FRAME_KEY);
         }
@@ -149,9 +150,9 @@ ngx_media_hls_ts_part(ngx_media_hls_cutter_t *c, int64_t dts,
         dts = ts->mark_dts + c->delta;
     }
 
-    pack->cut.dts = c->part_dts;
-    pack->cut.time = c->part_dts;
-    pack->cut.duration = (uint32_t) (dts - c->part_dts);
+    pack->cut.dts = ts->begin_dts;
+    pack->cut.time = ts->begin_dts;
+    pack->cut.duration = (uint32_t) (dts - ts->begin_dts);
 
     if (ts->independent) {
         pack->cut.flags |= NGX_MEDIA_HLS_INDEPENDENT;
@@ -177,6 +178,7 @@ ngx_media_hls_ts_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep)
         ngx_memmove(ts->buf, ts->buf + ts->mark, ts->used);
 
         ts->mark = 0;
+        ts->begin_dts = ts->mark_dts;
         ts->frames = 1;
         ts->independent = 0;
         c->bytes = ts->used;

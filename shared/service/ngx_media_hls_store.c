@@ -7,8 +7,9 @@
  * publisher's worker.
  *
  * Order of writing: bytes and descriptor of a part into the ring, then the
- * table under an odd version.  Segments leave the table before the window of
- * the ring passes them, oldest first; their numbers never come again.
+ * table under an odd version.  Segments whose parts the ring gave away leave
+ * the table right behind, oldest first; until then a reader finds that their
+ * bytes are gone.  Their numbers never come again.
  */
 
 
