@@ -39,7 +39,8 @@ static void ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
     ngx_media_hls_pack_t *packs);
 static ngx_int_t ngx_media_hls_pack_crypt(ngx_media_hls_cutter_t *c,
     ngx_media_hls_pack_t *packs, ngx_uint_t how);
-static ngx_int_t ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c);
+static ngx_int_t ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c,
+    ngx_uint_t how);
 static void ngx_media_hls_pack_empty(ngx_media_hls_cutter_t *c,
     ngx_uint_t keep);
 
@@ -665,15 +666,9 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
     ngx_uint_t             i, keep;
     ngx_media_hls_pack_t   packs[NGX_MEDIA_HLS_RENDITIONS];
 
-    if (c->bytes == 0 && c->stored && c->fragments_per_key
-        && how == NGX_MEDIA_HLS_LAST)
-    {
-        return ngx_media_hls_pack_pad(c);
-    }
-
     if (c->bytes == 0 || (!c->ready && ngx_media_hls_pack_outs(c) != NGX_OK)) {
         ngx_media_hls_pack_empty(c, 0);
-        return NGX_OK;
+        return ngx_media_hls_pack_pad(c, how);
     }
 
     keep = (how == NGX_MEDIA_HLS_BUT_ONE);
@@ -689,14 +684,14 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
 
         if (rc == NGX_ERROR) {
             ngx_media_hls_pack_empty(c, 0);
-            return NGX_OK;
+            return ngx_media_hls_pack_pad(c, how);
         }
 
         if (i == 0 && rc == NGX_DECLINED) {
 
             /* no frame of the lead: what others have waits for one */
 
-            return NGX_OK;
+            return ngx_media_hls_pack_pad(c, how);
         }
 
         if (rc == NGX_DECLINED) {
@@ -797,11 +792,15 @@ ngx_media_hls_pack_crypt(ngx_media_hls_cutter_t *c,
 /* an encrypted segment ends, and there is no frame to end it with */
 
 static ngx_int_t
-ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c)
+ngx_media_hls_pack_pad(ngx_media_hls_cutter_t *c, ngx_uint_t how)
 {
     ngx_int_t             rc;
     ngx_uint_t            i;
     ngx_media_hls_pack_t  pack;
+
+    if (how != NGX_MEDIA_HLS_LAST || !c->stored || !c->fragments_per_key) {
+        return NGX_OK;
+    }
 
     rc = NGX_OK;
 
