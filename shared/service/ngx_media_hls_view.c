@@ -22,7 +22,7 @@ static ngx_int_t ngx_media_hls_segment_read(ngx_media_hls_t *hls,
     ngx_uint_t i, uint64_t msn, ngx_media_hls_segment_t *seg,
     ngx_uint_t *ended);
 static ngx_int_t ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
-    ngx_media_hls_view_t *view);
+    ngx_media_hls_view_t *view, ngx_uint_t *squeezed);
 static void ngx_media_hls_view_list(ngx_media_hls_view_t *view,
     ngx_uint_t squeezed);
 static void ngx_media_hls_view_rate(ngx_media_hls_view_t *view);
@@ -456,6 +456,7 @@ ngx_media_hls_view(ngx_media_hls_t *hls, ngx_uint_t i,
     ngx_media_hls_view_t *view)
 {
     ngx_int_t                   rc;
+    ngx_uint_t                  squeezed;
     ngx_media_source_t         *src;
     ngx_media_hls_rendition_t  *r;
 
@@ -469,7 +470,7 @@ ngx_media_hls_view(ngx_media_hls_t *hls, ngx_uint_t i,
 
     view->ended = (uint32_t) ngx_media_hls_ended(src);
 
-    rc = ngx_media_hls_view_table(r, view);
+    rc = ngx_media_hls_view_table(r, view, &squeezed);
 
     if (rc != NGX_OK) {
         return rc;
@@ -491,7 +492,7 @@ ngx_media_hls_view(ngx_media_hls_t *hls, ngx_uint_t i,
         return NGX_DECLINED;
     }
 
-    ngx_media_hls_view_list(view, r->squeezed);
+    ngx_media_hls_view_list(view, squeezed);
     ngx_media_hls_view_rate(view);
     ngx_media_hls_view_parts(r, view);
 
@@ -501,7 +502,7 @@ ngx_media_hls_view(ngx_media_hls_t *hls, ngx_uint_t i,
 
 static ngx_int_t
 ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
-    ngx_media_hls_view_t *view)
+    ngx_media_hls_view_t *view, ngx_uint_t *squeezed)
 {
     uint64_t    msn, next, version;
     ngx_uint_t  n;
@@ -516,6 +517,7 @@ ngx_media_hls_view_table(ngx_media_hls_rendition_t *r,
         view->target = r->target;
         view->window = r->window;
         view->begin = r->begin;
+        *squeezed = r->squeezed;
         view->ntracks = ngx_min(r->ntracks, NGX_MEDIA_MAX_TRACKS);
         view->nsegments = 0;
 
@@ -568,10 +570,14 @@ ngx_media_hls_view_list(ngx_media_hls_view_t *view, ngx_uint_t squeezed)
         }
     }
 
-    /* the oldest ones go any moment where the zone has no room for more */
+    /*
+     * The oldest two go any moment where the zone has no room for more.  With
+     * fewer segments it is one, so that the list never goes back when one has
+     * gone.
+     */
 
     if (squeezed && view->nsegments > 4) {
-        i = ngx_max(i, 2);
+        i = ngx_max(i, ngx_min(view->nsegments - 4, 2));
     }
 
     view->listed = i;
