@@ -30,6 +30,8 @@
 #define NGX_MEDIA_CLIENTS_CHUNK 16      /* clients per chunk of the zone */
 #define NGX_MEDIA_STORE_SHARE   2       /* 1/n: stores hold at most */
 #define NGX_MEDIA_STORE_ROOM    8       /* 1/n: they leave free */
+#define NGX_MEDIA_STORE_WANTED  5000    /* ms: shares are kept to */
+#define NGX_MEDIA_STORE_MIN     8       /* chunks */
 
 #define ngx_media_page_align(n)                                               \
     (((n) + NGX_MEDIA_PAGE - 1) & ~((uint64_t) NGX_MEDIA_PAGE - 1))
@@ -670,9 +672,44 @@ ngx_media_store_get(void *ctx, uint32_t *entry)
         }
     }
 
+    if (rc != NGX_MEDIA_OK) {
+        a->store_wanted = ngx_media_msec();
+    }
+
     ngx_media_unlock();
 
     return rc;
+}
+
+
+uint32_t
+ngx_media_store_share(void)
+{
+    uint32_t             i, n, all;
+    ngx_media_arena_t   *a;
+    ngx_media_source_t  *src;
+
+    a = ngx_media_arena_ptr;
+    all = a->nchunks / NGX_MEDIA_STORE_SHARE;
+
+    if (a->store_wanted == 0
+        || ngx_media_msec() - a->store_wanted > NGX_MEDIA_STORE_WANTED)
+    {
+        /* one alone does not want what nobody else has */
+
+        return all - ngx_min(all, NGX_MEDIA_STORE_MIN);
+    }
+
+    /* and one more, that may be the one who wants it */
+
+    n = 1;
+
+    for (i = 0; i < a->fresh_source; i++) {
+        src = ngx_media_source_at(i);
+        n += src->used && src->nstores;
+    }
+
+    return ngx_max(all / n, NGX_MEDIA_STORE_MIN);
 }
 
 

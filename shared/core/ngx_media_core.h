@@ -305,6 +305,7 @@ typedef struct {
     uint32_t          free_chunk;   /* lock; number + 1 */
     uint32_t          free_chunks;  /* lock; how many */
     uint32_t          store_chunks; /* lock; in stores */
+    int64_t           store_wanted; /* lock; ms, when one got no chunk */
     uint32_t          fresh_chunk;  /* lock; never used from here on */
     uint32_t          free_source;  /* lock; index + 1 */
     uint32_t          fresh_source; /* lock; high water */
@@ -412,6 +413,11 @@ void ngx_media_chunk_put(void *ctx, uint32_t *entry);
  */
 int ngx_media_store_get(void *ctx, uint32_t *entry);
 void ngx_media_store_put(void *ctx, uint32_t *entry);
+/*
+ * What a source's stores may hold: all, or its share where one got no chunk a
+ * moment ago; without the lock.
+ */
+uint32_t ngx_media_store_share(void);
 /* Under the lock: gives back what a source that goes has in stores. */
 void ngx_media_store_release(ngx_media_source_t *src);
 u_char *ngx_media_chunk_addr(uint32_t entry);

@@ -264,7 +264,7 @@ ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     const ngx_media_hls_cut_t *cut, const ngx_media_ring_span_t *spans,
     uint32_t nspans)
 {
-    uint32_t                  i;
+    uint32_t                  i, share;
     ngx_media_frame_t         f;
     ngx_media_hls_segment_t  *seg;
 
@@ -313,6 +313,17 @@ ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     seg->flags |= cut->flags & NGX_MEDIA_HLS_CLOSED;
 
     ngx_media_hls_store_unlock(w);
+
+    /* others want some of what this one has */
+
+    share = ngx_media_store_share() / ngx_max(w->source->nstores, 1);
+
+    if (w->ring.used > share) {
+        (void) ngx_media_ring_limit(&w->ring, share);
+    }
+
+    w->ring.max = share;
+
     ngx_media_hls_store_prune(w);
 
     return NGX_OK;
