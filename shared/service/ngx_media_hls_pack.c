@@ -218,7 +218,7 @@ ngx_media_hls_run_frame(ngx_media_hls_cutter_t *c, ngx_media_hls_run_t *run,
     }
 
     run->used += f->size;
-    c->bytes += f->size;
+    c->bytes += f->size + NGX_MEDIA_HLS_FRAME_COST;
 
     return NGX_OK;
 }
@@ -854,11 +854,17 @@ ngx_media_hls_pack_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep)
 
             run->nsamples = 1;
             run->used = size;
-            c->bytes = size;
+            c->bytes = size + NGX_MEDIA_HLS_FRAME_COST;
             continue;
         }
 
         run->nsamples = 0;
         run->used = 0;
+
+        if (run->size > NGX_MEDIA_HLS_BUF_KEEP) {
+            ngx_free(run->buf);
+            run->buf = NULL;
+            run->size = 0;
+        }
     }
 }

@@ -25,6 +25,16 @@
 
 #define NGX_MEDIA_HLS_PART_MAX     (16 * 1024 * 1024)    /* bytes of a part */
 
+/*
+ * What a frame takes beside its payload, at most: its sample and its entry in
+ * the header of the part, or its packets.  A clock that stands ends no part:
+ * frames of a byte would make it larger than memory.
+ */
+#define NGX_MEDIA_HLS_FRAME_COST   256
+
+/* a buffer that grew larger for a part goes when the part is made */
+#define NGX_MEDIA_HLS_BUF_KEEP     (4 * 1024 * 1024)
+
 
 /* what a track has for the part that is open */
 

@@ -117,7 +117,7 @@ ngx_media_hls_ts_frame(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 
     rc = ngx_media_ts_mux_frame(&ts->mux, f);
 
-    c->bytes += f->size;
+    c->bytes += f->size + NGX_MEDIA_HLS_FRAME_COST;
 
     return (rc == NGX_MEDIA_OK) ? NGX_OK : NGX_DECLINED;
 }
@@ -188,6 +188,12 @@ ngx_media_hls_ts_empty(ngx_media_hls_cutter_t *c, ngx_uint_t keep)
     ts->used = 0;
     ts->mark = 0;
     ts->frames = 0;
+
+    if (ts->size > NGX_MEDIA_HLS_BUF_KEEP) {
+        ngx_free(ts->buf);
+        ts->buf = NULL;
+        ts->size = 0;
+    }
 }
 
 
