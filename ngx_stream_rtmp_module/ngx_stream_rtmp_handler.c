@@ -257,7 +257,7 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
     }
 
     if (i == NGX_STREAM_RTMP_READS && rc == NGX_OK) {
-        ngx_post_event(c->read, &ngx_posted_events);
+        ngx_post_event(c->read, &ngx_posted_next_events);
     }
 
     return rc == NGX_STREAM_RTMP_BUSY ? NGX_OK : rc;
@@ -538,7 +538,7 @@ ngx_stream_rtmp_linger_handler(ngx_event_t *rev)
     }
 
     if (i == NGX_STREAM_RTMP_READS) {
-        ngx_post_event(rev, &ngx_posted_events);
+        ngx_post_event(rev, &ngx_posted_next_events);
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
