@@ -18,6 +18,7 @@
 
 
 #define NGX_MEDIA_VIEWER_SWEEP   1000    /* ms */
+#define NGX_MEDIA_VIEWER_SPARE   4       /* 1/n is of those who connect */
 
 
 static uint32_t ngx_media_viewer_bucket(const u_char *id);
@@ -81,15 +82,29 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
     ngx_media_arena_t   *a;
     ngx_media_client_t  *client;
     ngx_media_source_t  *src;
+    static time_t        logged;
 
     a = ngx_media_arena();
+    client = NULL;
 
-    client = ngx_media_client_alloc();
+    /* a request makes one: publishers and players must find room beside */
+
+    if (__atomic_load_n(&a->clients, __ATOMIC_RELAXED)
+        < a->nclients - a->nclients / NGX_MEDIA_VIEWER_SPARE)
+    {
+        client = ngx_media_client_alloc();
+    }
+
+    if (client == NULL && logged == ngx_time()) {
+        return NGX_ERROR;
+    }
 
     if (client == NULL) {
+        logged = ngx_time();
+
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "all %uD sessions of the media zone are in use",
-                      a->nclients);
+                      "no room for another viewer among the %uD sessions of "
+                      "the media zone", a->nclients);
         return NGX_ERROR;
     }
 
