@@ -48,6 +48,7 @@
 
 #define NGX_STREAM_RTMP_READ_SIZE          65536
 #define NGX_STREAM_RTMP_READS              16      /* per event */
+#define NGX_STREAM_RTMP_READ_SLICE         5       /* ms, per event */
 #define NGX_STREAM_RTMP_MAX_COMMAND        65536
 #define NGX_STREAM_RTMP_MAX_PENDING        131072
 #define NGX_STREAM_RTMP_MAX_MEDIA          (16 * 1024 * 1024 - 1)

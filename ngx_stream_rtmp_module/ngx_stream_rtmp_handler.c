@@ -206,7 +206,7 @@ ngx_stream_rtmp_read_handler(ngx_event_t *rev)
 
 /*
  * NGX_OK: the socket is empty, or reading must wait; NGX_DONE: the peer has
- * closed; NGX_ERROR.
+ * closed; NGX_ERROR.  Frames of a byte take long: others must get their turn.
  */
 
 static ngx_int_t
@@ -214,10 +214,13 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
 {
     ssize_t            n;
     ngx_int_t          rc;
-    ngx_uint_t         i;
+    ngx_uint_t         i, more;
+    ngx_msec_t         start;
     ngx_connection_t  *c;
 
     c = s->connection;
+    more = 1;
+    start = ngx_current_msec;
 
     if (s->waiting || s->detaching) {
         return NGX_OK;
@@ -228,12 +231,22 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
     for (i = 0; i < NGX_STREAM_RTMP_READS && rc == NGX_OK; i++) {
 
         if (s->stage == NGX_STREAM_RTMP_LINGER) {
+            more = 0;
             break;
+        }
+
+        if (i) {
+            ngx_time_update();
+
+            if (ngx_current_msec - start > NGX_STREAM_RTMP_READ_SLICE) {
+                break;
+            }
         }
 
         n = c->recv(c, ngx_stream_rtmp_buffer, NGX_STREAM_RTMP_READ_SIZE);
 
         if (n == NGX_AGAIN) {
+            more = 0;
             break;
         }
 
@@ -256,7 +269,7 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
         ngx_media_publish_flush(&s->media);
     }
 
-    if (i == NGX_STREAM_RTMP_READS && rc == NGX_OK) {
+    if (more && rc == NGX_OK) {
         ngx_post_event(c->read, &ngx_posted_next_events);
     }
 
