@@ -200,7 +200,6 @@ ngx_int_t ngx_http_hls_args(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_escape(ngx_pool_t *pool, ngx_str_t *src,
     ngx_str_t *dst);
 void ngx_http_hls_wake(ngx_http_hls_ctx_t *ctx);
-ngx_uint_t ngx_http_hls_parked(void);
 
 /* _output.c */
 

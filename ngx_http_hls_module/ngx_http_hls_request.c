@@ -695,13 +695,6 @@ ngx_http_hls_status(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-ngx_uint_t
-ngx_http_hls_parked(void)
-{
-    return ngx_http_hls_nparked;
-}
-
-
 static void
 ngx_http_hls_cleanup(void *data)
 {
