@@ -45,6 +45,7 @@ for my $case (
     [ 'hls_entry_prefix "a b";', 'beginning of a URL' ],
     [ 'hls_dispose x;', 'invalid time' ],
     [ 'hls_cleanup yes;', 'must be' ],
+    [ 'hls_path x; hls_keys on;', 'exclude each other' ],
     [ 'hls_recover 1;', 'must be' ],
 ) {
     my ($line, $what) = @$case;
@@ -87,6 +88,8 @@ media {
     application cdn { hls_path $dir/hls; hls_entry_prefix http://cdn/x; }
     application fresh { hls_path $dir/hls; hls_recover off; }
     application keep { hls_path $dir/hls; hls_dispose 0; hls_window 20s; }
+    application tracks { hls_path $dir/hls; dash on; }
+    application sym { hls_path $dir/hls; }
     application bad { hls_path $dir/bad; }
     application full { hls_path $dir/full; }
 }
@@ -140,9 +143,9 @@ cmp_ok($f->{video} // 0, '>=', 50, 'plays from disk: video');
 cmp_ok($f->{audio} // 0, '>=', 80, 'plays from disk: audio');
 is($f->{errors}, '', 'plays from disk: no errors');
 
-my $a = get('/live/x.m3u8', port => 8081);
+my $reply = get('/live/x.m3u8', port => 8081);
 
-is($a->{status}, 200, 'served by nginx\'s static files');
+is($reply->{status}, 200, 'served by nginx\'s static files');
 is(get("/live/$p->{segments}[-1]{uri}", port => 8081)->{status}, 200,
     'with its segments');
 
@@ -206,6 +209,7 @@ my $q = on_disk('live/x.m3u8');
 cmp_ok($q->{discontinuities} || 0, '>=', 1, 'with a discontinuity');
 is(missing('live/x.m3u8'), 0, 'all files are there');
 is(doubles('live/x.m3u8'), 0, 'none twice');
+is(backwards('live/x.m3u8'), '', 'in their order');
 
 my $live = playlist('/live/x.hls.0.m3u8');
 
@@ -239,7 +243,16 @@ is(missing('live/x.m3u8'), 0, 'slow disk: all files are there');
 
 $t->write_file('bad/bad', 'a file');
 
+# nor do names and links lead anywhere else
+
+mkdir "$dir/outside";
+chmod 0777, "$dir/outside";
+symlink "$dir/outside", "$disk/sym";
+
 my $bad = $t->publish("$rtmp/bad/x", duration => 8);
+my $sym = $t->publish("$rtmp/sym/x", duration => 6);
+my $dot = $t->publish("$rtmp/live/.x", duration => 6);
+my $tracks = $t->publish("$rtmp/tracks/x");
 
 ok(wait_until(sub { lines(qr!bad/x-\d+\.m4s" can not be written|bad/x-.*mp4!)
     }, 15), 'not writable: it is told');
@@ -248,6 +261,26 @@ ok(hls_live('/bad/x.hls.0.m3u8', 2), 'not writable: live goes on');
 $t->wait_daemon($bad, 20);
 
 is(lines(qr!/bad/bad/!), 1, 'not writable: one line');
+ok(lines('no name that a file may have'), 'a name with a dot before it');
+is(glob_count("$dir/outside/*"), 0, 'a link is not followed');
+is(glob_count("$disk/live/.x*"), 0, 'no hidden files');
+
+# a playlist for each rendition, and one over them
+
+ok(wait_until(sub { listed('tracks/x.v0.m3u8') >= 3 }, 20), 'renditions');
+
+my $master = slurp("$disk/tracks/x.m3u8");
+
+like($master, qr/^#EXT-X-STREAM-INF:.*\nx\.v0\.m3u8$/m, 'of video');
+like($master, qr/^#EXT-X-MEDIA:TYPE=AUDIO.*URI="x\.a\d\.m3u8"/m, 'of audio');
+
+$f = decoded_frames("$disk/tracks/x.m3u8", '-live_start_index', 0,
+    '-read_intervals', '%+2');
+
+cmp_ok($f->{video} // 0, '>=', 40, 'renditions play from disk: video');
+cmp_ok($f->{audio} // 0, '>=', 60, 'renditions play from disk: audio');
+
+$t->stop_daemon($tracks);
 
 # a full disk
 
@@ -322,6 +355,8 @@ is(scalar(grep { -e "$disk/fresh/$_->{uri}" }
 
 # what nobody publishes any more went without anybody who knew it
 
+ok(! glob_count("$disk/tracks/*"), 'all renditions are disposed of');
+
 ok(wait_until(sub { ! -e "$disk/live/x.m3u8" }, 20),
     'restart: a stream that did not come back goes');
 is(scalar(segments_of('live')), 0, 'with its segments');
@@ -342,14 +377,16 @@ done_testing();
 
 END { system("umount $dir/full 2>/dev/null") if $dir && $> == 0; }
 
-sub on_disk {
+sub slurp {
     my ($file) = @_;
 
-    open my $fh, '<', "$disk/$file" or return { segments => [] };
+    open my $fh, '<', $file or return '';
     local $/;
 
-    return parse(<$fh> // '');
+    return <$fh> // '';
 }
+
+sub on_disk { return parse(slurp("$disk/$_[0]")) }
 
 sub listed { return scalar @{on_disk($_[0])->{segments}} }
 
@@ -378,6 +415,17 @@ sub doubles {
     my (%seen, $n);
     $n += $seen{$_->{date}}++ ? 1 : 0 for @{on_disk($_[0])->{segments}};
     return $n || 0;
+}
+
+sub backwards {
+    my $last = '';
+
+    for my $s (@{on_disk($_[0])->{segments}}) {
+        return "$s->{date} after $last" if $s->{date} le $last;
+        $last = $s->{date};
+    }
+
+    return '';
 }
 
 sub lines {

@@ -412,6 +412,10 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->key_url, prev->key_url, "");
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
 
+    if (ngx_media_hls_disk_check_conf(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->dash && conf->container == NGX_MEDIA_HLS_MPEGTS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"dash on\" needs \"hls_container fmp4\"");

@@ -18,12 +18,15 @@
 #define NGX_MEDIA_HLS_DISK_TRIES   200
 #define NGX_MEDIA_HLS_DISK_IDLE    5000     /* ms */
 #define NGX_MEDIA_HLS_DISK_SAY     60       /* s between the same log lines */
+#define NGX_MEDIA_HLS_DISK_ERRORS  136      /* told apart; errno is below */
 
 
 static ngx_media_hls_disk_t *ngx_media_hls_disk_get(ngx_media_source_t *src,
     ngx_media_hls_conf_t *conf, uint32_t index);
 static ngx_int_t ngx_media_hls_disk_segment(ngx_media_hls_disk_t *d);
 static ngx_int_t ngx_media_hls_disk_copy(ngx_media_hls_disk_t *d,
+    ngx_media_hls_job_t *job);
+static void ngx_media_hls_disk_views(ngx_media_hls_disk_t *d,
     ngx_media_hls_job_t *job);
 static ngx_uint_t ngx_media_hls_disk_valid(ngx_media_hls_disk_t *d);
 static void ngx_media_hls_disk_next(ngx_media_hls_disk_t *d);
@@ -162,6 +165,7 @@ ngx_media_hls_disk_get(ngx_media_source_t *src, ngx_media_hls_conf_t *conf,
     d->index = index;
     d->conf = conf;
     d->taken = r->first;
+    d->older = r->next;
     d->follow = (r->next - r->first > 1
                  && (ngx_media_hls_at(r, r->first + 1)->flags
                      & NGX_MEDIA_HLS_CLOSED));
@@ -321,6 +325,54 @@ ngx_media_hls_disk_copy(ngx_media_hls_disk_t *d, ngx_media_hls_job_t *job)
 }
 
 
+/* the first rendition of several writes the multivariant playlist too */
+
+static void
+ngx_media_hls_disk_views(ngx_media_hls_disk_t *d, ngx_media_hls_job_t *job)
+{
+    uint32_t                    i, n;
+    ngx_media_hls_output_t      output;
+    ngx_media_hls_rendition_t  *r;
+
+    n = __atomic_load_n(&d->source->nstores, __ATOMIC_ACQUIRE);
+
+    if (d->tag[0] == '\0') {
+        return;
+    }
+
+    for (i = 0; i < d->index; i++) {
+        r = ngx_media_hls_rendition_at(d->source, i);
+
+        if (r == NULL || r->tag[0] != NGX_MEDIA_HLS_RETIRED) {
+            return;
+        }
+    }
+
+    ngx_memzero(&output, sizeof(ngx_media_hls_output_t));
+
+    output.source = d->source;
+    output.generation = d->generation;
+
+    job->views = ngx_alloc((n - d->index) * sizeof(ngx_media_hls_view_t),
+                           ngx_cycle->log);
+    if (job->views == NULL) {
+        return;
+    }
+
+    for (i = d->index; i < n; i++) {
+
+        r = ngx_media_hls_rendition_at(d->source, i);
+
+        if (r && r->tag[0] != NGX_MEDIA_HLS_RETIRED
+            && ngx_media_hls_view(&output.hls, i, &job->views[job->nviews])
+               == NGX_OK)
+        {
+            job->nviews++;
+        }
+    }
+}
+
+
 /* a thread is at work: does the store give away what comes after it? */
 
 static void
@@ -367,6 +419,7 @@ ngx_media_hls_disk_take(ngx_media_hls_disk_t *d)
         rc = ngx_media_hls_disk_copy(d, d->job);
 
         if (rc == NGX_OK) {
+            ngx_media_hls_disk_views(d, d->job);
             return NGX_OK;
         }
 
@@ -525,12 +578,13 @@ static void
 ngx_media_hls_disk_say(ngx_media_hls_disk_t *d, ngx_uint_t cause,
     ngx_err_t err, u_char *name)
 {
-    time_t              now;
-    static time_t       said[NGX_MEDIA_HLS_DISK_CAUSES];
+    time_t              now, *last;
+    static time_t       said[NGX_MEDIA_HLS_DISK_CAUSES]
+                            [NGX_MEDIA_HLS_DISK_ERRORS];
     static const char  *what[] = {
         "",
         "can not be opened",
-        "is no name of a file",
+        "gives it no name that a file may have",
         "is written by another stream",
         "can not be written",
         "can not be written",
@@ -540,11 +594,13 @@ ngx_media_hls_disk_say(ngx_media_hls_disk_t *d, ngx_uint_t cause,
 
     now = ngx_time();
 
-    if (said[cause] && now - said[cause] < NGX_MEDIA_HLS_DISK_SAY) {
+    last = &said[cause][ngx_min(err, NGX_MEDIA_HLS_DISK_ERRORS - 1)];
+
+    if (*last && now - *last < NGX_MEDIA_HLS_DISK_SAY) {
         return;
     }
 
-    said[cause] = now;
+    *last = now;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
                   "\"%V%s%s\" %s, HLS of \"%V/%V\" is not on disk, live goes "
@@ -570,6 +626,10 @@ ngx_media_hls_disk_free_job(ngx_media_hls_disk_t *d)
 
     if (job->init) {
         ngx_free(job->init);
+    }
+
+    if (job->views) {
+        ngx_free(job->views);
     }
 
     ngx_free(job);

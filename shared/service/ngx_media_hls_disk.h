@@ -123,6 +123,10 @@ typedef struct {
     uint32_t                 container;
     uint32_t                 target;         /* s */
     uint32_t                 window;         /* us */
+    ngx_media_hls_view_t    *views;          /* of all renditions, where this
+                                              * one writes the multivariant
+                                              * playlist */
+    uint32_t                 nviews;
 
     /* what became of it */
 
@@ -152,6 +156,8 @@ struct ngx_media_hls_disk_s {
     /* const */
 
     ngx_media_hls_conf_t    *conf;
+    uint64_t                 older;          /* msn: those before may be on
+                                              * disk already */
     unsigned                 follow:1;       /* the store has more of it */
     ngx_str_t                vhost;
     ngx_str_t                app;
@@ -165,6 +171,7 @@ struct ngx_media_hls_disk_s {
     unsigned                 loaded:1;
     u_char                   m3u8[NGX_MEDIA_DISK_NAME];
     u_char                   m3u8_uri[3 * NGX_MEDIA_DISK_NAME];
+    u_char                   master[NGX_MEDIA_DISK_NAME];   /* or "" */
     u_char                   id[NGX_MEDIA_HLS_DISK_ID];
     ngx_media_hls_list_t     list;
 
@@ -186,6 +193,8 @@ char *ngx_media_hls_disk_set_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
 void ngx_media_hls_disk_create_conf(ngx_media_hls_conf_t *conf);
 char *ngx_media_hls_disk_merge_conf(ngx_conf_t *cf,
     ngx_media_hls_conf_t *prev, ngx_media_hls_conf_t *conf);
+char *ngx_media_hls_disk_check_conf(ngx_conf_t *cf,
+    ngx_media_hls_conf_t *conf);
 
 
 /* --- worker -------------------------------------------------------------- */

@@ -214,3 +214,19 @@ ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
 
     return NGX_CONF_OK;
 }
+
+
+/* when all else is merged */
+
+char *
+ngx_media_hls_disk_check_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
+{
+    if (conf->path.len && conf->keys) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"hls_path\" and \"hls_keys on\" exclude each "
+                           "other: keys are not written to disk");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

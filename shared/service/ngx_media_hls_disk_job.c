@@ -33,6 +33,7 @@ static ngx_int_t ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root);
 static ngx_int_t ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root,
     int lock);
 static ngx_int_t ngx_media_hls_job_list(ngx_media_hls_disk_t *d, int root);
+static void ngx_media_hls_job_master(ngx_media_hls_disk_t *d, int root);
 static void ngx_media_hls_job_clean(ngx_media_hls_disk_t *d, int root,
     ngx_uint_t now);
 static ngx_int_t ngx_media_hls_job_failed(ngx_media_hls_disk_t *d,
@@ -245,32 +246,30 @@ ngx_media_hls_job_strays(ngx_media_hls_disk_t *d, int root,
             return;
         }
 
-        if (!ngx_media_hls_list_has(&d->list, name)) {
+        if (!ngx_media_hls_list_has(&d->list, name)
+            && ngx_strstr(name, ".m3u8") == NULL)
+        {
             (void) ngx_media_disk_remove(root, name);
         }
     }
 }
 
 
-/* the one before may have died between writing it and telling of it */
+/*
+ * What the store had when this output began may be there: the one before wrote
+ * it, and may have died before it could tell.
+ */
 
 static ngx_uint_t
 ngx_media_hls_job_known(ngx_media_hls_disk_t *d)
 {
-    int64_t   diff;
-    uint32_t  i;
+    ngx_media_hls_list_t  *list;
 
-    for (i = d->list.nfiles; i > 0; i--) {
+    list = &d->list;
 
-        diff = d->list.file[i - 1].pdt - d->job->segment.pdt;
-
-        if (diff > -NGX_MEDIA_HLS_DISK_SAME && diff < NGX_MEDIA_HLS_DISK_SAME)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return list->nfiles && d->job->segment.msn < d->older
+           && d->job->segment.pdt < list->file[list->nfiles - 1].pdt
+                                    + NGX_MEDIA_HLS_DISK_SAME;
 }
 
 
@@ -460,6 +459,7 @@ ngx_media_hls_job_list(ngx_media_hls_disk_t *d, int root)
 
     } else {
         ngx_media_hls_job_clean(d, root, 0);
+        ngx_media_hls_job_master(d, root);
     }
 
     if (text) {
@@ -467,6 +467,84 @@ ngx_media_hls_job_list(ngx_media_hls_disk_t *d, int root)
     }
 
     return rc;
+}
+
+
+/*
+ * Each rendition has a playlist of its own, and they are told of together.
+ * Where that fails it is tried again with the next segment.
+ */
+
+static void
+ngx_media_hls_job_master(ngx_media_hls_disk_t *d, int root)
+{
+    size_t                     n;
+    u_char                    *text, *uris,
+                               tag[NGX_MEDIA_HLS_TAG_LEN],
+                               name[NGX_MEDIA_DISK_NAME];
+    uint32_t                   i;
+    ngx_media_hls_job_t       *job;
+    ngx_media_m3u8_variant_t   variants[NGX_MEDIA_HLS_RENDITIONS];
+
+    job = d->job;
+
+    if (job->nviews == 0) {
+        return;
+    }
+
+    uris = ngx_alloc(job->nviews * 3 * NGX_MEDIA_DISK_NAME, ngx_cycle->log);
+
+    if (uris == NULL) {
+        return;
+    }
+
+    ngx_memzero(variants, sizeof(variants));
+    ngx_memcpy(tag, d->tag, NGX_MEDIA_HLS_TAG_LEN);
+
+    for (i = 0; i < job->nviews; i++) {
+
+        text = uris + i * 3 * NGX_MEDIA_DISK_NAME;
+
+        ngx_memcpy(d->tag, job->views[i].tag, NGX_MEDIA_HLS_TAG_LEN);
+
+        if (ngx_media_hls_disk_name(d, &d->conf->m3u8_file, NULL, name)
+            == NGX_OK)
+        {
+            ngx_media_hls_disk_uri(d, name, text);
+
+        } else {
+            text[0] = '\0';
+        }
+
+        variants[i].uri = text;
+        variants[i].uri_len = ngx_strlen(text);
+        variants[i].view = &job->views[i];
+    }
+
+    d->tag[0] = '\0';
+
+    if (ngx_media_hls_disk_name(d, &d->conf->m3u8_file, NULL, d->master)
+        != NGX_OK)
+    {
+        d->master[0] = '\0';
+    }
+
+    ngx_memcpy(d->tag, tag, NGX_MEDIA_HLS_TAG_LEN);
+
+    n = ngx_media_m3u8_master(variants, job->nviews, NULL, 0);
+    text = ngx_alloc(n, ngx_cycle->log);
+
+    if (text) {
+        (void) ngx_media_m3u8_master(variants, job->nviews, text, n);
+
+        if (d->master[0]) {
+            (void) ngx_media_disk_replace(root, d->master, text, n);
+        }
+
+        ngx_free(text);
+    }
+
+    ngx_free(uris);
 }
 
 

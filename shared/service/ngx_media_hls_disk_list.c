@@ -782,7 +782,7 @@ ngx_media_hls_journal_write(int fd, ngx_media_hls_disk_t *d,
     ngx_media_hls_list_t  *list;
 
     list = &d->list;
-    size = (list->nfiles + list->ninits + 2) * NGX_MEDIA_DISK_NAME + 4096;
+    size = (list->nfiles + list->ninits + 3) * NGX_MEDIA_DISK_NAME + 4096;
 
     buf = ngx_alloc(size, ngx_cycle->log);
 
@@ -795,6 +795,10 @@ ngx_media_hls_journal_write(int fd, ngx_media_hls_disk_t *d,
     p = ngx_slprintf(buf, last, "O %s\n%V\n%V\n%V\n%s\n%M\n", d->stamp,
                      &d->vhost, &d->app, &d->stream, d->m3u8,
                      d->conf->dispose);
+
+    if (d->master[0]) {
+        p = ngx_slprintf(p, last, "%s\n", d->master);
+    }
 
     for (i = 0; i < list->ninits; i++) {
         if (list->init[i].name) {
