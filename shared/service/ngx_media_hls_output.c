@@ -15,6 +15,7 @@
 
 #define NGX_MEDIA_HLS_BUCKETS   1024
 #define NGX_MEDIA_HLS_IDLE      30000   /* ms: handles without requests */
+#define NGX_MEDIA_HLS_OVER      1000    /* ms: those of streams that ended */
 #define NGX_MEDIA_HLS_TOUCH     250     /* ms between marks of use */
 #define NGX_MEDIA_HLS_ASK       1000    /* ms between asking the publisher */
 
@@ -610,6 +611,7 @@ ngx_media_hls_tell(ngx_media_hls_output_t *o)
 void
 ngx_media_hls_outputs_second(void)
 {
+    ngx_msec_t                idle;
     ngx_queue_t              *q, *next;
     ngx_media_hls_output_t   *o;
     ngx_media_hls_outputs_t  *os;
@@ -636,7 +638,10 @@ ngx_media_hls_outputs_second(void)
             continue;
         }
 
-        if (ngx_current_msec - o->used > NGX_MEDIA_HLS_IDLE) {
+        idle = ngx_media_hls_ended(o->source) ? NGX_MEDIA_HLS_OVER
+                                              : NGX_MEDIA_HLS_IDLE;
+
+        if (ngx_current_msec - o->used > idle) {
             ngx_media_hls_free(o);
 
         } else if (!ngx_media_hls_valid(&o->hls)) {
