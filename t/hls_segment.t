@@ -148,7 +148,7 @@ my %what = ('on/both' => [], 'on/audio' => [ ], 'on/video' => [],
     'ts/both' => [], 'apart/both' => []);
 
 for my $name (sort keys %what) {
-    is(checked("/$name.m3u8", '--seconds=6'), '', "$name: check-hls");
+    is(checked("/$name.m3u8", '--seconds=4'), '', "$name: check-hls");
 }
 
 my $master = get('/apart/both.m3u8')->{body};
@@ -246,7 +246,7 @@ my $discontinuities = $p->{text} =~ /DISCONTINUITY-SEQUENCE:(\d+)/ ? $1 : 0;
 $discontinuities += $p->{discontinuities};
 
 ok($t->reload(), 'reload');
-is(checked('/on/both.m3u8', '--seconds=6'), '', 'through a reload: check-hls');
+is(checked('/on/both.m3u8', '--seconds=5'), '', 'through a reload: check-hls');
 
 $p = playlist('/on/both.hls.0.m3u8');
 $p->{text} =~ /DISCONTINUITY-SEQUENCE:(\d+)/;
