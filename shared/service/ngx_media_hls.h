@@ -73,10 +73,9 @@ ngx_media_hls_conf_t *ngx_media_hls_conf(ngx_str_t *vhost, ngx_str_t *app);
 /* --- outputs ------------------------------------------------------------ */
 
 /*
- * An output as this worker sees it.  It lives while there are requests for
- * the name and goes some time after (30 s without get() and without watch, or
- * the end of the stream):
- * keep it no longer than a request that holds a watch.
+ * An output as this worker sees it.  It lives while there are requests for the
+ * name and goes some time after (30 s without get() and without watch, or the
+ * end of the stream): keep it no longer than a request that holds a watch.
  */
 
 typedef struct ngx_media_hls_s        ngx_media_hls_t;
