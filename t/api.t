@@ -306,7 +306,7 @@ my @flv = grep { $_->{type} eq 'flv-play' } @clients;
 my ($v) = grep { $_->{name} eq '__defaultVhost__' }
     @{get('/api/v1/vhosts/')->{vhosts}};
 
-my $track = 'track:i type:s codec:s frames:i bytes:i fps:d2 jitter_ms:d2'
+my $track = 'track:i name:s type:s codec:s frames:i bytes:i fps:d2 jitter_ms:d2'
     . ' jitter_max_ms:d2 bitrate_kbps:i history_kbps[]';
 my $health = ' health{window_ms:i jumps:i publishes:i players:i lag_ms:i'
     . " slowest:s history_kbps[] tracks[{$track gop_ms:i gop_frames:i keyframes:i"
