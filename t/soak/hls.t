@@ -9,8 +9,8 @@
 # was made burned in, as black and white fields, so the time from there to the
 # screen is measured as well, with encoder and player in it.
 #
-# hls.js plays faster to catch up only while it has more than a second ahead: one
-# that began late, as on a busy machine, stays there, at about 1.1 s.
+# hls.js plays faster to catch up only while it has more than a second ahead:
+# one that began late, as on a busy machine, stays there, at about 1.1 s.
 # TEST_SOAK_JUMP=1 jumps to its own liveSyncPosition once, three seconds after
 # the begin, as a button "live" does; the figure `from` is the latency before.
 #
