@@ -387,14 +387,19 @@ ngx_media_hls_store_prune(ngx_media_hls_writer_t *w)
         }
 
         if (seg->part < tail) {
-            squeezed = (us < keep);
+            squeezed = (r->target && us < keep);
             break;
         }
 
         us += seg->duration;
     }
 
-    w->ring.history = (int64_t) keep + (int64_t) r->target * 1000000;
+    /* before the target is known, nothing goes that it may ask for */
+
+    w->ring.history = (int64_t) keep
+                      + (int64_t) (r->target ? r->target
+                                             : NGX_MEDIA_HLS_FIRST_KEEP)
+                        * 1000000;
 
     if (first != r->first || squeezed != r->squeezed) {
         ngx_media_hls_store_lock(w);

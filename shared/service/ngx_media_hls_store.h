@@ -33,6 +33,7 @@
 #define NGX_MEDIA_HLS_RETIRED      '-'      /* first of a tag: not served */
 #define NGX_MEDIA_HLS_KEEP         2     /* target durations kept before the
                                           * window */
+#define NGX_MEDIA_HLS_FIRST_KEEP   60       /* s, the same before it is known */
 
 typedef struct {
     uint32_t                 hash;
