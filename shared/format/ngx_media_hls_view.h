@@ -56,7 +56,8 @@ typedef struct {
     uint64_t        msn;
     uint64_t        part;          /* its first part in the store */
     int64_t         dts;           /* us, source timeline, of its first frame */
-    int64_t         pdt;           /* us since the epoch, of the same */
+    int64_t         pdt;           /* us since the epoch, of the same;
+                                    * 0 to 2^62 */
     int64_t         time;          /* us, where its first sample stands in the
                                     * media (tfdt): ngx_media_mp4_us() of it */
     int64_t         origin;        /* the same of the first segment since the

@@ -77,7 +77,7 @@ fuzz_segments(void)
         s = &view.segment[i];
 
         s->msn = (uint64_t) number() << 32 | i;
-        s->pdt = (int64_t) ((uint64_t) number() << 44);
+        s->pdt = (int64_t) ((uint64_t) number() << 30);
         s->time = (int64_t) ((uint64_t) number() << 12) * 5;
         s->origin = s->time - (int64_t) number();
         s->duration = number() * 10000;
@@ -112,7 +112,7 @@ fuzz_view(void)
     view.independent = i >> 2 & 1;
     view.part_target = number() * 1000;
     view.target = number();
-    view.begin = (int64_t) ((uint64_t) number() << 44);
+    view.begin = (int64_t) ((uint64_t) number() << 30);
     view.bandwidth = number();
     view.average = number();
     view.tag[0] = i & 8 ? 'a' : '\0';
@@ -191,7 +191,7 @@ fuzz_media(uint32_t what)
     params.can_block = what >> 3 & 1;
     params.nreports = what >> 4 & 1;
     params.reports = &report;
-    params.start = what & 0x20 ? (int64_t) ((uint64_t) number() << 40) : 0;
+    params.start = what & 0x20 ? (int64_t) ((uint64_t) number() << 30) : 0;
     params.stream_len = span(&params.stream);
     params.args_len = span(&params.args);
     params.prefix_len = span(&params.prefix);
@@ -291,7 +291,7 @@ fuzz_mpd(uint32_t what)
     memset(&params, 0, sizeof(params));
 
     params.low_latency = what & 1;
-    params.now = (int64_t) ((uint64_t) number() << 44);
+    params.now = (int64_t) ((uint64_t) number() << 30);
     params.stream_len = span(&params.stream);
     params.args_len = span(&params.args);
     params.prefix_len = span(&params.prefix);
