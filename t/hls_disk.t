@@ -375,7 +375,7 @@ done_testing();
 
 ###############################################################################
 
-END { system("umount $dir/full 2>/dev/null") if $dir && $> == 0; }
+END { system("umount -l $dir/full 2>/dev/null") if $dir && $> == 0; }
 
 sub slurp {
     my ($file) = @_;
