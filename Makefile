@@ -172,9 +172,12 @@ $(OBJS)/tools/%: t/tools/%.c
 	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@.$$$$ $< && mv -f $@.$$$$ $@
 
 
-# One run of prove over everything; a test that hangs is ended.
+# One run of prove over everything, two tests at a time, as most of them
+# wait most of the time; those of the build one by one.  A test that hangs is
+# ended.
 
-PROVE = prove --exec 'timeout -k 10 1500 perl -It/lib'
+PROVE = prove -j2 --rules='seq=t/0*.t' --rules='par=**' \
+	--exec 'timeout -k 10 1500 perl -It/lib'
 TESTS ?= $(sort $(wildcard t/*.t)) $(sort $(wildcard t/client/*.t))
 
 test: test-deps modules tools

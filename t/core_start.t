@@ -211,9 +211,14 @@ $p->video(80, Test::RTMP::avc_key(2, 12000000));
 is(numbers($v, 1), '2', 'a frame of 12 MB');
 $p->video(120, Test::RTMP::avc_key(3));
 is(numbers($v, 1), '3', 'the next one');
-ok(wait_until(sub { memory() < $before + 16 * 1024 }, 10),
-    'all but what is kept for later is free')
-    or diag(memory() - $before, ' KB more');
+SKIP: {
+    skip 'AddressSanitizer keeps what was freed', 1
+        if $t->has_module('sanitizer');
+
+    ok(wait_until(sub { memory() < $before + 16 * 1024 }, 10),
+        'all but what is kept for later is free')
+        or diag(memory() - $before, ' KB more');
+}
 
 bye($p, $v);
 
