@@ -62,6 +62,10 @@ my $seconds = seconds();
 my $d = $t->testdir();
 my @apps = qw/ live near plain ts who /;
 
+# a few of the combinations, or all of them
+
+my $long = $seconds > 8;
+
 publish_clip($t, "$rtmp/$_/clip", codecs => [qw/ -c:v libx264 -preset
     ultrafast -profile:v baseline -pix_fmt yuv420p -b:v 300k -g 25
     -c:a aac -b:a 64k /]) for @apps;
@@ -84,7 +88,7 @@ for my $app (qw/ live ts /) {
     recorded("streamlink, $app", "$d/$app.link.ts", as_user($t, 'streamlink',
         qw/ --loglevel error --hls-live-edge 2 --hls-duration /, $seconds,
         '-o', "$d/home/$app.link.ts", $url, 'best'))
-        if installed('streamlink');
+        if $long && installed('streamlink');
 }
 
 $t->stop_daemons();
@@ -149,7 +153,7 @@ sub gstreamer {
 
     # without the buffer of uridecodebin, which a small stream fills slowly
 
-    my $out = run_for($t, $seconds + 8, qw/ gst-launch-1.0 -v souphttpsrc /,
+    my $out = run_for($t, $seconds + 12, qw/ gst-launch-1.0 -v souphttpsrc /,
         "location=$url", split ' ', '! hlsdemux ! decodebin name=d
         d. ! queue ! videoconvert ! progressreport update-freq=1 name=video
         ! fakesink sync=true d. ! queue ! audioconvert ! fakesink sync=true');
@@ -184,9 +188,9 @@ sub browsers {
     page();
 
     play_page('hlsjs', $_, $_ =~ /live|near|who/ ? 3 : 12)
-        for @apps;
-    play_page('shaka', $_, 12) for qw/ live plain ts /;
-    play_page('videojs', $_, 14) for qw/ plain ts /;
+        for $long ? @apps : qw/ near ts /;
+    play_page('shaka', $_, 12) for $long ? qw/ live plain ts / : 'live';
+    play_page('videojs', $_, 14) for $long ? qw/ plain ts / : 'plain';
 }
 
 sub page {
@@ -328,10 +332,9 @@ sub play_page {
         "$name: pictures decoded");
     is($report{back}, 0, "$name: time does not go back");
 
-    # with low latency a player may jump to where it wants to be
+    # a player may jump once to where it wants to be, on a busy machine
 
-    cmp_ok($report{holes}, '<=', $app =~ /plain|ts/ ? 0 : 1,
-        "$name: without holes");
+    cmp_ok($report{holes}, '<=', 1, "$name: without holes");
     cmp_ok($report{audio} || 0, '>', 1000 * $seconds, "$name: sound decoded");
     cmp_ok($report{latency}, '<', $behind, "$name: behind live, s")
         if $player ne 'videojs';
