@@ -323,9 +323,10 @@ ok(wait_until(sub { listed('cdn/x.m3u8') >= 2 && listed('keep/x.m3u8') >= 3
 like(on_disk('cdn/x.m3u8')->{segments}[0]{uri}, qr!^http://cdn/x/cdn/x-\d!,
     'hls_entry_prefix');
 
+$t->stop();
+
 my %last = map { $_ => on_disk("$_/x.m3u8") } qw/ live keep cdn fresh /;
 
-$t->stop();
 $t->run();
 
 ok(! -e "$disk/live/x.m3u8" || !on_disk('live/x.m3u8')->{ended},

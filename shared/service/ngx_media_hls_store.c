@@ -259,6 +259,31 @@ ngx_media_hls_store_time(ngx_media_hls_rendition_t *r,
 }
 
 
+/*
+ * The ring keeps history by the times of its frames.  Here these count the
+ * media that were cut: when a publisher was away or its clock jumped, there
+ * is no less to be kept.
+ */
+
+static int64_t
+ngx_media_hls_store_end(ngx_media_hls_writer_t *w)
+{
+    ngx_media_desc_t   desc;
+    ngx_media_ring_t  *ring;
+
+    ring = w->ring.ring;
+
+    if (ring->head == ring->tail
+        || ngx_media_ring_peek(ring, &w->ring.chunks, ring->head - 1, &desc)
+           != NGX_MEDIA_OK)
+    {
+        return 0;
+    }
+
+    return desc.dts + desc.cts;
+}
+
+
 ngx_int_t
 ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
     const ngx_media_hls_cut_t *cut, const ngx_media_ring_span_t *spans,
@@ -280,7 +305,7 @@ ngx_media_hls_store_part(ngx_media_hls_writer_t *w,
         f.size += (uint32_t) spans[i].size;
     }
 
-    f.dts = cut->dts;
+    f.dts = ngx_media_hls_store_end(w);
     f.cts = (int32_t) cut->duration;
 
     if (cut->flags & NGX_MEDIA_HLS_INDEPENDENT) {
