@@ -309,6 +309,8 @@ SKIP: {
 
     ok(wait_until(sub { ! -e "$dir/full/full/x.m3u8" }, 20),
         'full disk: disposal');
+
+    system("umount -l $dir/full 2>/dev/null");
 }
 
 # restart of nginx

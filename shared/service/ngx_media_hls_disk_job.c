@@ -19,7 +19,7 @@
 #include <ngx_md5.h>
 
 
-#define NGX_MEDIA_HLS_DISK_APART   500000    /* us: not the next segment */
+#define NGX_MEDIA_HLS_DISK_APART    20000   /* us: playlists round to ms */
 #define NGX_MEDIA_HLS_DISK_SAME    1500      /* us: playlists have ms */
 
 
