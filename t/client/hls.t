@@ -151,9 +151,10 @@ sub vlc {
 sub gstreamer {
     my ($app, $url) = @_;
 
-    # without the buffer of uridecodebin, which a small stream fills slowly
+    # without the buffer of uridecodebin, which a small stream fills slowly; in
+    # a stream that has run for a while it shows the first picture after 8 s
 
-    my $out = run_for($t, $seconds + 12, qw/ gst-launch-1.0 -v souphttpsrc /,
+    my $out = run_for($t, $seconds + 22, qw/ gst-launch-1.0 -v souphttpsrc /,
         "location=$url", split ' ', '! hlsdemux ! decodebin name=d
         d. ! queue ! videoconvert ! progressreport update-freq=1 name=video
         ! fakesink sync=true d. ! queue ! audioconvert ! fakesink sync=true');
