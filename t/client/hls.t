@@ -155,7 +155,7 @@ sub gstreamer {
     # without a clock: hlsdemux takes the times of fMP4 for such as begin at 0
     # with the playlist, and waits as long as the stream has run before
 
-    my $out = run_for($t, $seconds + 22, qw/ gst-launch-1.0 -v souphttpsrc /,
+    my $out = run_for($t, $seconds + 12, qw/ gst-launch-1.0 -v souphttpsrc /,
         "location=$url", split ' ', '! hlsdemux ! decodebin name=d
         d. ! queue ! videoconvert ! progressreport update-freq=1 name=video
         ! fakesink sync=false d. ! queue ! audioconvert ! fakesink sync=false');
