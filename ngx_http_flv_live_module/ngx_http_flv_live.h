@@ -90,7 +90,8 @@ typedef struct {
 
 
 typedef enum {
-    NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER = 0,  /* play_wait runs */
+    NGX_HTTP_FLV_LIVE_WAIT_PERMISSION = 0, /* guards are asked */
+    NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER,      /* play_wait runs */
     NGX_HTTP_FLV_LIVE_WAIT_TRACKS,         /* published: what of? */
     NGX_HTTP_FLV_LIVE_FLOWING,             /* response header is sent */
     NGX_HTTP_FLV_LIVE_ENDING,              /* the last bytes, then finish */

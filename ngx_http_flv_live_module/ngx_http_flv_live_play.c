@@ -60,6 +60,10 @@ static void ngx_http_flv_live_end(ngx_http_flv_live_ctx_t *ctx);
 static void ngx_http_flv_live_output_handler(ngx_media_consumer_t *consumer);
 static void ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
     ngx_uint_t event);
+static void ngx_http_flv_live_permitted(ngx_media_session_t *s,
+    ngx_uint_t act, ngx_int_t rc);
+static ngx_int_t ngx_http_flv_live_open(ngx_http_flv_live_ctx_t *ctx,
+    ngx_int_t rc);
 static void ngx_http_flv_live_close_handler(ngx_media_session_t *s,
     ngx_uint_t reason);
 static void ngx_http_flv_live_timer_handler(ngx_event_t *ev);
@@ -69,7 +73,8 @@ static void ngx_http_flv_live_cleanup(void *data);
 static const ngx_media_session_ops_t  ngx_http_flv_live_session_ops = {
     ngx_http_flv_live_close_handler,       /* close */
     NULL,                                  /* drain */
-    NULL                                   /* published */
+    NULL,                                  /* published */
+    ngx_http_flv_live_permitted            /* permitted */
 };
 
 
@@ -89,7 +94,6 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
     const ngx_http_flv_live_type_t *type)
 {
     ngx_int_t                 rc;
-    ngx_uint_t                flags;
     ngx_http_flv_live_ctx_t  *ctx;
 
     rc = ngx_http_flv_live_ws_wanted(r);
@@ -125,17 +129,76 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
         return rc;
     }
 
-    flags = (ngx_media_http_play_wait(r) == 0 || r->method == NGX_HTTP_HEAD)
-            ? NGX_MEDIA_PLAY_LIVE : 0;
+    rc = ngx_media_permit(&ctx->session, NGX_MEDIA_ACT_PLAY);
 
-    rc = ngx_http_flv_live_attach(ctx, flags);
+    if (rc == NGX_AGAIN) {
+        ctx->state = NGX_HTTP_FLV_LIVE_WAIT_PERMISSION;
+        r->main->count++;
+        r->read_event_handler = r->discard_body
+                                ? ngx_http_discarded_request_body_handler
+                                : ngx_http_test_reading;
+        return NGX_DONE;
+    }
+
+    return ngx_http_flv_live_open(ctx, rc);
+}
+
+
+/* ngx_media_permit() had said NGX_AGAIN */
+
+static void
+ngx_http_flv_live_permitted(ngx_media_session_t *s, ngx_uint_t act,
+    ngx_int_t rc)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_flv_live_ctx_t  *ctx;
+
+    ctx = ngx_queue_data(s, ngx_http_flv_live_ctx_t, session);
+
+    if (ctx->state != NGX_HTTP_FLV_LIVE_WAIT_PERMISSION) {
+        return;
+    }
+
+    ctx->state = NGX_HTTP_FLV_LIVE_DONE;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    /* NGX_DONE: what goes on has a reference of its own */
+
+    ngx_http_finalize_request(r, ngx_http_flv_live_open(ctx, rc));
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* rc: may it play?  Returns what a content handler returns. */
+
+static ngx_int_t
+ngx_http_flv_live_open(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_uint_t           flags;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (rc == NGX_OK) {
+        flags = (ngx_media_http_play_wait(r) == 0
+                 || r->method == NGX_HTTP_HEAD) ? NGX_MEDIA_PLAY_LIVE : 0;
+
+        rc = ngx_http_flv_live_attach(ctx, flags);
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "play refused: %s",
                       ngx_media_reason_text(ctx->session.reason));
 
-        return ngx_http_flv_live_status(ctx->session.reason);
+        return ngx_media_http_refuse(r,
+                               ngx_http_flv_live_status(ctx->session.reason),
+                               &ctx->session.redirect);
     }
 
     if (rc == NGX_ERROR) {
@@ -146,7 +209,7 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
         rc = ngx_http_flv_live_not_carried(ctx);
 
     } else if (r->method == NGX_HTTP_HEAD) {
-        rc = ngx_http_flv_live_head(r, type);
+        rc = ngx_http_flv_live_head(r, ctx->type);
 
     } else {
         ngx_http_flv_live_begin(ctx, rc);
@@ -462,6 +525,8 @@ ngx_http_flv_live_status(ngx_uint_t reason)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
 
     case NGX_MEDIA_REASON_DENIED:
+    case NGX_MEDIA_REASON_EXPIRED:
+    case NGX_MEDIA_REASON_LIMIT:
     case NGX_MEDIA_REASON_KICKED:
         return NGX_HTTP_FORBIDDEN;
 
@@ -741,7 +806,7 @@ ngx_http_flv_live_output_handler(ngx_media_consumer_t *consumer)
         ngx_http_flv_live_output(ctx);
         break;
 
-    default: /* NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER, NGX_HTTP_FLV_LIVE_DONE */
+    default: /* it waits for somebody else, or is done */
         return;
     }
 
@@ -811,6 +876,7 @@ ngx_http_flv_live_close_handler(ngx_media_session_t *s, ngx_uint_t reason)
 
     switch (ctx->state) {
 
+    case NGX_HTTP_FLV_LIVE_WAIT_PERMISSION:
     case NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER:
     case NGX_HTTP_FLV_LIVE_WAIT_TRACKS:
         ngx_http_flv_live_finalize(ctx, ngx_http_flv_live_status(reason));

@@ -21,6 +21,7 @@
 
 
 #include "ngx_http_flv_live_push.h"
+#include "ngx_media_http.h"
 #include "ngx_media_url.h"
 
 
@@ -83,7 +84,8 @@ static void ngx_http_flv_live_push_cleanup(void *data);
 static const ngx_media_session_ops_t  ngx_http_flv_live_push_ops = {
     ngx_http_flv_live_push_close_handler,  /* close */
     NULL,                                  /* drain */
-    ngx_http_flv_live_push_published       /* published */
+    ngx_http_flv_live_push_published,      /* published */
+    NULL                                   /* permitted */
 };
 
 
@@ -431,7 +433,9 @@ ngx_http_flv_live_push_refuse(ngx_http_flv_live_push_t *ctx)
 
     r->lingering_time = ngx_time() + NGX_HTTP_FLV_LIVE_PUSH_LINGER;
 
-    return ngx_http_flv_live_push_status(ctx->session.reason);
+    return ngx_media_http_refuse(r,
+                          ngx_http_flv_live_push_status(ctx->session.reason),
+                          &ctx->session.redirect);
 }
 
 
@@ -448,6 +452,8 @@ ngx_http_flv_live_push_status(ngx_uint_t reason)
         return NGX_HTTP_CONFLICT;
 
     case NGX_MEDIA_REASON_DENIED:
+    case NGX_MEDIA_REASON_EXPIRED:
+    case NGX_MEDIA_REASON_LIMIT:
     case NGX_MEDIA_REASON_KICKED:
         return NGX_HTTP_FORBIDDEN;
 

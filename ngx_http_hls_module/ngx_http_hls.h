@@ -134,7 +134,7 @@ struct ngx_http_hls_ctx_s {
     ngx_http_hls_output_t       *output;      /* held */
     ngx_media_hls_conf_t        *conf;        /* policy of the application */
 
-    ngx_str_t                    vhost;
+    ngx_str_t                    vhost;       /* as sources have it */
     ngx_str_t                    app;
     ngx_str_t                    stream;
     ngx_str_t                    escaped;     /* stream, as it is in URIs */
@@ -159,6 +159,7 @@ struct ngx_http_hls_ctx_s {
 
     u_char                       viewer[NGX_MEDIA_VIEWER_ID];
                                               /* begins with 0: none */
+    ngx_media_ask_t             *ask;         /* may it play? */
 
     ngx_http_hls_blob_t         *blob;        /* held */
     ngx_http_hls_object_t       *cached;      /* held */
@@ -169,7 +170,6 @@ struct ngx_http_hls_ctx_s {
     unsigned                     poll:1;      /* nobody tells */
     unsigned                     private:1;   /* of one viewer alone */
     unsigned                     once:1;      /* not kept by this worker */
-    unsigned                     checked:1;   /* hls_ctx was looked at */
     unsigned                     unknown:1;   /* nobody has that id */
     unsigned                     entered:1;   /* args have the id */
     unsigned                     chunked:1;   /* sends an open segment */
@@ -195,6 +195,8 @@ ngx_int_t ngx_http_hls_request(ngx_http_request_t *r,
 ngx_int_t ngx_http_hls_want(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition,
     uint64_t msn, uint32_t part);
 ngx_int_t ngx_http_hls_want_poll(ngx_http_hls_ctx_t *ctx);
+/* finalizes; the request may be gone afterwards */
+void ngx_http_hls_finish(ngx_http_hls_ctx_t *ctx, ngx_int_t rc);
 /* fills ctx->escaped and ctx->args */
 ngx_int_t ngx_http_hls_args(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_escape(ngx_pool_t *pool, ngx_str_t *src,
@@ -240,7 +242,7 @@ ngx_int_t ngx_http_hls_group(ngx_http_hls_ctx_t *ctx,
 
 /* _session.c */
 
-ngx_int_t ngx_http_hls_session(ngx_http_hls_ctx_t *ctx);
+ngx_int_t ngx_http_hls_permit(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_session_enter(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_session_uri(ngx_http_hls_ctx_t *ctx, ngx_str_t *uri);
 void ngx_http_hls_session_sent(ngx_http_hls_ctx_t *ctx, uint64_t sent);

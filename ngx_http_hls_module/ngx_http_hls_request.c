@@ -34,7 +34,6 @@ static ngx_int_t ngx_http_hls_playlist(ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_park(ngx_http_hls_ctx_t *ctx);
 static void ngx_http_hls_unpark(ngx_http_hls_ctx_t *ctx);
 static void ngx_http_hls_timer_handler(ngx_event_t *ev);
-static void ngx_http_hls_finish(ngx_http_hls_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_hls_status(ngx_http_hls_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_hls_cleanup(void *data);
 
@@ -65,7 +64,15 @@ ngx_http_hls_request(ngx_http_request_t *r, ngx_media_hls_name_t *name)
     rc = ngx_http_hls_names(ctx);
 
     if (rc == NGX_OK) {
+        rc = ngx_http_hls_permit(ctx);
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_http_hls_answer(ctx);
+
+    } else if (rc == NGX_AGAIN) {
+        r->write_event_handler = ngx_http_request_empty_handler;
+        rc = NGX_DONE;
     }
 
     if (rc == NGX_HTTP_HLS_PARK) {
@@ -182,6 +189,8 @@ ngx_http_hls_names(ngx_http_hls_ctx_t *ctx)
     ctx->app.data = url.app.data;
     ctx->stream.len = url.stream.len;
     ctx->stream.data = url.stream.data;
+
+    (void) ngx_media_policy(&ctx->vhost, &ctx->app);
 
     if (ngx_http_hls_check(&ctx->app, NGX_MEDIA_NAME_APP) != NGX_OK
         || ngx_http_hls_check(&ctx->stream, NGX_MEDIA_NAME_STREAM) != NGX_OK)
@@ -421,11 +430,6 @@ ngx_http_hls_dispatch(ngx_http_hls_ctx_t *ctx)
     size_t      len;
     u_char     *tag;
     ngx_int_t   i, rc;
-
-    rc = ngx_http_hls_session(ctx);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     tag = (u_char *) ctx->name.tag;
     len = ctx->name.tag_len;
@@ -667,7 +671,7 @@ ngx_http_hls_timer_handler(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_hls_finish(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
 {
     ngx_http_finalize_request(ctx->request, ngx_http_hls_status(ctx, rc));
@@ -703,6 +707,10 @@ ngx_http_hls_cleanup(void *data)
     off_t  sent;
 
     ngx_http_hls_unpark(ctx);
+
+    if (ctx->ask) {
+        ngx_media_ask_cancel(ctx->ask);
+    }
 
     sent = ctx->request->connection->sent;
 

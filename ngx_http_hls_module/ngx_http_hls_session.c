@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_hls.h"
+#include "ngx_media_http.h"
 
 
 #define NGX_HTTP_HLS_CTX           "hls_ctx="
@@ -18,33 +19,73 @@
 
 static void ngx_http_hls_session_texts(ngx_http_hls_ctx_t *ctx,
     ngx_media_viewer_t *viewer);
+static ngx_int_t ngx_http_hls_session_known(ngx_http_hls_ctx_t *ctx);
+static ngx_int_t ngx_http_hls_session_ask(ngx_http_hls_ctx_t *ctx);
+static void ngx_http_hls_session_asked(ngx_media_ask_t *ask, ngx_int_t rc);
+static ngx_int_t ngx_http_hls_session_answer(ngx_http_hls_ctx_t *ctx,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
+    ngx_media_viewer_t *viewer);
 static ngx_int_t ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx);
 static u_char *ngx_http_hls_session_query(ngx_http_request_t *r, u_char *p);
 
 
-/* NGX_OK: it may be answered; else a status */
+/*
+ * May it be answered?  A viewer that is known was allowed when it came; of all
+ * others guards are asked.  NGX_OK; NGX_AGAIN: ngx_http_hls_wake() follows;
+ * else a status.
+ */
 
 ngx_int_t
-ngx_http_hls_session(ngx_http_hls_ctx_t *ctx)
+ngx_http_hls_permit(ngx_http_hls_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_hls_session_known(ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_http_hls_session_ask(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_hls_session_answer(ctx, rc);
+}
+
+
+/* NGX_OK: there is such a viewer; NGX_DECLINED: there is none; else a status */
+
+static ngx_int_t
+ngx_http_hls_session_known(ngx_http_hls_ctx_t *ctx)
 {
     ngx_int_t           rc;
     ngx_uint_t          i;
     ngx_media_viewer_t  viewer;
 
-    if (!ctx->conf->session || ctx->checked
-        || ctx->name.kind == NGX_MEDIA_HLS_NAME_MPD)
+    if (!ctx->conf->session || ctx->name.kind == NGX_MEDIA_HLS_NAME_MPD
+        || (ctx->name.kind == NGX_MEDIA_HLS_NAME_PLAYLIST
+            && ngx_http_hls_group_find(ctx)))
     {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
-
-    ctx->checked = 1;
 
     /* who begins with the name of the stream becomes a viewer */
 
     if (ctx->query.ctx_len == 0) {
-        ctx->private = (ctx->name.kind == NGX_MEDIA_HLS_NAME_PLAYLIST
-                        && !ctx->query.has_msn && !ctx->query.skip);
-        return NGX_OK;
+
+        if (ctx->name.kind == NGX_MEDIA_HLS_NAME_PLAYLIST
+            && !ctx->query.has_msn && !ctx->query.skip)
+        {
+            ngx_media_viewer_id(ctx->viewer);
+            ctx->private = 1;
+            ctx->unknown = 1;
+        }
+
+        return NGX_DECLINED;
     }
 
     ctx->private = 1;
@@ -77,7 +118,102 @@ ngx_http_hls_session(ngx_http_hls_ctx_t *ctx)
 
     ctx->unknown = (rc == NGX_DECLINED);
 
-    return NGX_OK;
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_hls_session_ask(ngx_http_hls_ctx_t *ctx)
+{
+    void               **conf;
+    ngx_str_t            vhost;
+    ngx_media_ask_t     *ask;
+    ngx_media_viewer_t   viewer;
+
+    vhost = ctx->vhost;
+    conf = ngx_media_policy(&vhost, &ctx->app);
+
+    if (!ngx_media_ask_needed(conf)) {
+        return NGX_OK;
+    }
+
+    ask = ngx_pcalloc(ctx->request->pool, sizeof(ngx_media_ask_t));
+    if (ask == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_hls_session_about(ctx, &viewer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ask->text, viewer.text, sizeof(ask->text));
+
+    ask->act = NGX_MEDIA_ACT_PLAY;
+    ask->type = NGX_MEDIA_CLIENT_HLS_PLAY;
+    ask->conf = conf;
+    ask->connection = ctx->request->connection;
+    ask->pool = ctx->request->pool;
+    ask->request = !ctx->private
+                   || (ctx->name.kind != NGX_MEDIA_HLS_NAME_PLAYLIST
+                       && ctx->name.kind != NGX_MEDIA_HLS_NAME_RENDITION);
+    ask->done = ngx_http_hls_session_asked;
+    ask->data = ctx;
+
+    ctx->ask = ask;
+
+    return ngx_media_ask(ask);
+}
+
+
+static void
+ngx_http_hls_session_asked(ngx_media_ask_t *ask, ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_hls_ctx_t  *ctx;
+
+    ctx = ask->data;
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    rc = ngx_http_hls_session_answer(ctx, rc);
+
+    if (rc == NGX_OK) {
+        ngx_http_hls_wake(ctx);
+        return;
+    }
+
+    ngx_http_hls_finish(ctx, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_hls_session_answer(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_media_ask_t     *ask;
+    ngx_http_request_t  *r;
+
+    ask = ctx->ask;
+    r = ctx->request;
+
+    if (rc == NGX_OK) {
+
+        if (ask && ask->stream.len) {
+            ctx->stream = ask->stream;
+        }
+
+        return NGX_OK;
+    }
+
+    if (rc != NGX_DECLINED || ask == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "play refused: %s",
+                  ngx_media_reason_text(ask->reason));
+
+    return ngx_media_http_refuse(r, NGX_HTTP_FORBIDDEN, &ask->redirect);
 }
 
 
@@ -92,7 +228,7 @@ ngx_http_hls_session_enter(ngx_http_hls_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if ((ctx->viewer[0] == '\0' || ctx->unknown)
+    if (ctx->unknown
         && ngx_http_hls_session_new(ctx) != NGX_OK)
     {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -129,24 +265,26 @@ ngx_http_hls_session_texts(ngx_http_hls_ctx_t *ctx,
 {
     ngx_memzero(viewer, sizeof(ngx_media_viewer_t));
 
-    viewer->text[NGX_MEDIA_TEXT_VHOST] = ctx->output->hls->vhost;
+    viewer->text[NGX_MEDIA_TEXT_VHOST] = ctx->vhost;
     viewer->text[NGX_MEDIA_TEXT_APP] = ctx->app;
     viewer->text[NGX_MEDIA_TEXT_STREAM] = ctx->stream;
 }
 
 
+/* all that is known of who asks; strings from the pool of the request */
+
 static ngx_int_t
-ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx)
+ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
+    ngx_media_viewer_t *viewer)
 {
-    u_char               buf[512];
+    u_char              *p;
     ngx_str_t            host;
     ngx_uint_t           secure;
-    ngx_media_viewer_t   viewer;
     ngx_http_request_t  *r;
 
     r = ctx->request;
 
-    ngx_http_hls_session_texts(ctx, &viewer);
+    ngx_http_hls_session_texts(ctx, viewer);
 
     host = r->headers_in.host ? r->headers_in.host->value
                               : r->headers_in.server;
@@ -156,25 +294,50 @@ ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx)
     secure = (r->connection->ssl != NULL);
 #endif
 
-    viewer.text[NGX_MEDIA_TEXT_TCURL].data = buf;
-    viewer.text[NGX_MEDIA_TEXT_TCURL].len =
-        ngx_slprintf(buf, buf + sizeof(buf), "http%s://%V/%V",
-                     secure ? "s" : "", &host, &ctx->app) - buf;
+    p = ngx_pnalloc(r->pool, sizeof("https:///") + host.len + ctx->app.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
-    viewer.text[NGX_MEDIA_TEXT_ARGS] = r->args;
-    viewer.text[NGX_MEDIA_TEXT_IP] = r->connection->addr_text;
-    ngx_str_set(&viewer.text[NGX_MEDIA_TEXT_PROTOCOL], "hls");
+    viewer->text[NGX_MEDIA_TEXT_TCURL].data = p;
+    viewer->text[NGX_MEDIA_TEXT_TCURL].len =
+        ngx_sprintf(p, "http%s://%V/%V", secure ? "s" : "", &host, &ctx->app)
+        - p;
 
-    viewer.text[NGX_MEDIA_TEXT_NAME].data = (u_char *) ctx->name.stream;
-    viewer.text[NGX_MEDIA_TEXT_NAME].len = r->uri.data + r->uri.len
-                                           - ctx->name.stream;
+    viewer->text[NGX_MEDIA_TEXT_ARGS] = r->args;
+    viewer->text[NGX_MEDIA_TEXT_IP] = r->connection->addr_text;
+    ngx_str_set(&viewer->text[NGX_MEDIA_TEXT_PROTOCOL], "hls");
+
+    viewer->text[NGX_MEDIA_TEXT_NAME].data = (u_char *) ctx->name.stream;
+    viewer->text[NGX_MEDIA_TEXT_NAME].len = r->uri.data + r->uri.len
+                                            - ctx->name.stream;
 
     if (r->headers_in.referer) {
-        viewer.text[NGX_MEDIA_TEXT_PAGEURL] = r->headers_in.referer->value;
+        viewer->text[NGX_MEDIA_TEXT_PAGEURL] = r->headers_in.referer->value;
+    }
+
+    if (ctx->private) {
+
+        viewer->text[NGX_MEDIA_TEXT_ID].data = ctx->viewer;
+        viewer->text[NGX_MEDIA_TEXT_ID].len = NGX_MEDIA_VIEWER_ID;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx)
+{
+    ngx_media_viewer_t  viewer;
+
+    if (ngx_http_hls_session_about(ctx, &viewer) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     viewer.type = NGX_MEDIA_CLIENT_HLS_PLAY;
     viewer.silence = ctx->conf->window * 2;
+    viewer.lifetime = ctx->ask ? ctx->ask->lifetime : 0;
 
     return ngx_media_viewer_new(&viewer, ctx->viewer);
 }

@@ -57,6 +57,7 @@
 #define NGX_STREAM_RTMP_MAX_LARGE          (256 * 1024 * 1024)
 #define NGX_STREAM_RTMP_MAX_UNSENT         262144
 #define NGX_STREAM_RTMP_NOTSENT            131072
+#define NGX_STREAM_RTMP_REDIRECT           1024    /* bytes of its URL */
 #define NGX_STREAM_RTMP_MAX_MSID           7
 #define NGX_STREAM_RTMP_MSIDS              0xfe    /* 1 to MAX_MSID */
 
@@ -287,6 +288,9 @@ void ngx_stream_rtmp_send_cleanup(ngx_stream_rtmp_session_t *s);
 
 /* ngx_stream_rtmp_status.c: answers and notifications in AMF */
 
+/* as SRS: the client goes to s->media.redirect */
+ngx_int_t ngx_stream_rtmp_redirect(ngx_stream_rtmp_session_t *s,
+    uint32_t msid);
 ngx_int_t ngx_stream_rtmp_status(ngx_stream_rtmp_session_t *s, uint32_t msid,
     const char *level, const char *code, const char *description);
 ngx_int_t ngx_stream_rtmp_fc_status(ngx_stream_rtmp_session_t *s,
@@ -360,6 +364,9 @@ ngx_int_t ngx_stream_rtmp_media(ngx_stream_rtmp_session_t *s,
 
 /* ngx_stream_rtmp_play.c */
 
+/* ngx_media_permit() had said NGX_AGAIN */
+void ngx_stream_rtmp_permitted(ngx_media_session_t *ms, ngx_uint_t act,
+    ngx_int_t rc);
 ngx_int_t ngx_stream_rtmp_play(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd);
 ngx_int_t ngx_stream_rtmp_play2(ngx_stream_rtmp_session_t *s,

@@ -37,7 +37,8 @@ static void ngx_stream_rtmp_cleanup(void *data);
 static const ngx_media_session_ops_t  ngx_stream_rtmp_ops = {
     ngx_stream_rtmp_close,
     ngx_stream_rtmp_drain,
-    ngx_stream_rtmp_published
+    ngx_stream_rtmp_published,
+    ngx_stream_rtmp_permitted
 };
 
 
@@ -326,6 +327,7 @@ ngx_stream_rtmp_enter(ngx_stream_rtmp_session_t *s)
     }
 
     s->entered = 1;
+    s->media.connects = 1;
 
     ngx_media_rtmp_reader_init(&s->reader, NGX_STREAM_RTMP_MAX_COMMAND,
                                NGX_STREAM_RTMP_MAX_PENDING);
@@ -501,6 +503,7 @@ ngx_stream_rtmp_linger(ngx_stream_rtmp_session_t *s)
         ngx_media_play_stop(&s->consumer);
     }
 
+    ngx_media_permit_over(&s->media, NGX_MEDIA_ACT_PLAY);
     ngx_media_unpublish(&s->media);
 
     s->waiting = 0;
@@ -588,6 +591,7 @@ ngx_stream_rtmp_finalize(ngx_stream_rtmp_session_t *s, ngx_uint_t rc)
     }
 
     if (s->entered) {
+        ngx_media_permit_over(&s->media, NGX_MEDIA_ACT_PLAY);
         ngx_media_unpublish(&s->media);
     }
 

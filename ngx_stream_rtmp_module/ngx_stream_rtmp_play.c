@@ -24,6 +24,8 @@ static ngx_int_t ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
 static ngx_int_t ngx_stream_rtmp_play_tracks(ngx_stream_rtmp_session_t *s);
 static void ngx_stream_rtmp_play_params(ngx_stream_rtmp_session_t *s,
     ngx_media_wire_params_t *params);
+static ngx_int_t ngx_stream_rtmp_play_begin(ngx_stream_rtmp_session_t *s,
+    ngx_int_t rc);
 static ngx_int_t ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s,
     const char *text);
 static ngx_int_t ngx_stream_rtmp_play_greet(ngx_stream_rtmp_session_t *s);
@@ -122,8 +124,7 @@ static ngx_int_t
 ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
     ngx_stream_rtmp_command_t *cmd, const ngx_media_amf_str_t *name)
 {
-    ngx_int_t                rc;
-    ngx_media_wire_params_t  params;
+    ngx_int_t  rc;
 
     if (!ngx_stream_rtmp_msid_ok(s, cmd->msid)) {
         return NGX_ERROR;
@@ -160,6 +161,49 @@ ngx_stream_rtmp_play_name(ngx_stream_rtmp_session_t *s,
             return ngx_stream_rtmp_play_refuse(s, ngx_stream_rtmp_bad_tracks);
         }
 
+        rc = ngx_media_permit(&s->media, NGX_MEDIA_ACT_PLAY);
+
+        if (rc == NGX_AGAIN) {
+            s->waiting = 1;
+            return NGX_STREAM_RTMP_BUSY;
+        }
+    }
+
+    return ngx_stream_rtmp_play_begin(s, rc);
+}
+
+
+void
+ngx_stream_rtmp_permitted(ngx_media_session_t *ms, ngx_uint_t act,
+    ngx_int_t rc)
+{
+    ngx_stream_rtmp_session_t  *s;
+
+    s = (ngx_stream_rtmp_session_t *) ms;
+
+    if (s->finalized || !s->waiting) {
+        return;
+    }
+
+    if (ngx_stream_rtmp_play_begin(s, rc) != NGX_OK
+        || ngx_stream_rtmp_flush(s) == NGX_ERROR)
+    {
+        ngx_stream_rtmp_finalize(s, NGX_STREAM_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_stream_rtmp_resume(s);
+}
+
+
+/* rc: may it play? */
+
+static ngx_int_t
+ngx_stream_rtmp_play_begin(ngx_stream_rtmp_session_t *s, ngx_int_t rc)
+{
+    ngx_media_wire_params_t  params;
+
+    if (rc == NGX_OK) {
         ngx_stream_rtmp_play_params(s, &params);
 
         ngx_memzero(&s->consumer, sizeof(ngx_media_consumer_t));
@@ -265,6 +309,8 @@ ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s, const char *text)
         text = ngx_media_reason_text(s->media.reason);
     }
 
+    ngx_media_permit_over(&s->media, NGX_MEDIA_ACT_PLAY);
+
     code = (s->media.reason == NGX_MEDIA_REASON_NOT_FOUND
             || s->media.reason == NGX_MEDIA_REASON_NAME)
            ? "NetStream.Play.StreamNotFound" : "NetStream.Play.Failed";
@@ -273,6 +319,10 @@ ngx_stream_rtmp_play_refuse(ngx_stream_rtmp_session_t *s, const char *text)
                   "RTMP play is refused: %s", text);
 
     ngx_stream_rtmp_refused(s);
+
+    if (s->media.redirect.len) {
+        return ngx_stream_rtmp_redirect(s, s->msid);
+    }
 
     return ngx_stream_rtmp_status(s, s->msid, "error", code, text);
 }
@@ -465,6 +515,8 @@ ngx_stream_rtmp_play_stop(ngx_stream_rtmp_session_t *s)
         s->attached = 0;
         ngx_media_play_stop(&s->consumer);
     }
+
+    ngx_media_permit_over(&s->media, NGX_MEDIA_ACT_PLAY);
 
     ngx_stream_rtmp_stage(s, NGX_STREAM_RTMP_COMMANDS);
 

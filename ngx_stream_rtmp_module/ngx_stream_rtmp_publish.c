@@ -258,6 +258,7 @@ ngx_stream_rtmp_publish_refuse(ngx_stream_rtmp_session_t *s)
         break;
 
     case NGX_MEDIA_REASON_DENIED:
+    case NGX_MEDIA_REASON_LIMIT:
         code = "NetStream.Publish.Denied";
         break;
 
@@ -270,6 +271,10 @@ ngx_stream_rtmp_publish_refuse(ngx_stream_rtmp_session_t *s)
                   "RTMP publish is refused: %s", text);
 
     ngx_stream_rtmp_refused(s);
+
+    if (s->media.redirect.len) {
+        return ngx_stream_rtmp_redirect(s, s->msid);
+    }
 
     return ngx_stream_rtmp_status(s, s->msid, "error", code, text);
 }

@@ -110,6 +110,42 @@ ngx_stream_rtmp_status(ngx_stream_rtmp_session_t *s, uint32_t msid,
 }
 
 
+/* whoever does not know the fields of "ex" sees a refusal */
+
+ngx_int_t
+ngx_stream_rtmp_redirect(ngx_stream_rtmp_session_t *s, uint32_t msid)
+{
+    u_char               buf[2048];
+    ngx_str_t           *url;
+    ngx_media_amf_out_t  w;
+
+    url = &s->media.redirect;
+
+    ngx_stream_rtmp_amf_init(&w, buf);
+
+    ngx_media_amf_put_cstr(&w, "onStatus");
+    ngx_media_amf_put_number(&w, 0);
+    ngx_media_amf_put_null(&w);
+    ngx_media_amf_put_object(&w);
+    ngx_media_amf_prop_cstr(&w, "level", "error");
+    ngx_media_amf_prop_cstr(&w, "code", "NetConnection.Connect.Rejected");
+    ngx_media_amf_prop_cstr(&w, "description", "RTMP 302 redirect");
+
+    ngx_media_amf_put_key(&w, "ex", 2);
+    ngx_media_amf_put_object(&w);
+    ngx_media_amf_prop_number(&w, "code", 302);
+    ngx_media_amf_prop_string(&w, "redirect", url->data,
+                              ngx_min(url->len, NGX_STREAM_RTMP_REDIRECT));
+    ngx_media_amf_put_end(&w);
+
+    ngx_stream_rtmp_put_id(s, &w);
+    ngx_media_amf_put_end(&w);
+
+    return ngx_stream_rtmp_send_amf(s, NGX_MEDIA_RTMP_CSID_STREAM, msid,
+                                    s->amf3, &w);
+}
+
+
 /* onFCPublish, onFCUnpublish, onFCSubscribe */
 
 ngx_int_t

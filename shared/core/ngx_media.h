@@ -42,7 +42,7 @@
 
 /* must be the same in every .so of the suite: the layout of this header */
 
-#define NGX_MEDIA_ABI               2
+#define NGX_MEDIA_ABI               3
 
 
 typedef struct ngx_media_session_s   ngx_media_session_t;
@@ -53,6 +53,7 @@ typedef struct ngx_media_segment_s   ngx_media_segment_t;
 typedef struct ngx_media_pin_s       ngx_media_pin_t;
 typedef struct ngx_media_out_s       ngx_media_out_t;
 typedef struct ngx_media_publisher_s ngx_media_publisher_t;
+typedef struct ngx_media_ask_s       ngx_media_ask_t;
 
 
 /* --- registration ------------------------------------------------------- */
@@ -176,7 +177,9 @@ typedef enum {
     NGX_MEDIA_REASON_TIMEOUT,              /* publish_timeout passed */
     NGX_MEDIA_REASON_SLOW,                 /* player does not read */
     NGX_MEDIA_REASON_SHUTDOWN,             /* worker must stop now */
-    NGX_MEDIA_REASON_TRACKS                /* play: it has none of those */
+    NGX_MEDIA_REASON_TRACKS,               /* play: it has none of those */
+    NGX_MEDIA_REASON_EXPIRED,              /* its permission ended */
+    NGX_MEDIA_REASON_LIMIT                 /* max_players and the like */
 } ngx_media_reason_e;
 
 
@@ -196,6 +199,11 @@ typedef struct {
     /* ngx_media_publish() had said NGX_AGAIN: rc is NGX_OK, NGX_DECLINED
      * (s->reason tells why) or NGX_ERROR */
     void       (*published)(ngx_media_session_t *s, ngx_int_t rc);
+
+    /* ngx_media_permit() had said NGX_AGAIN: rc as there.  NULL where the
+     * protocol never asks */
+    void       (*permitted)(ngx_media_session_t *s, ngx_uint_t act,
+                            ngx_int_t rc);
 } ngx_media_session_ops_t;
 
 
@@ -208,10 +216,20 @@ struct ngx_media_session_s {
     ngx_media_client_t             *client;      /* arena, owner writes */
     ngx_media_publisher_t          *publisher;   /* while publishing */
     ngx_media_consumer_t           *consumer;    /* while playing */
+    ngx_media_ask_t                *ask;         /* while it waits for it */
 
     ngx_queue_t                     queue;       /* worker: all sessions */
     ngx_uint_t                      reason;      /* ngx_media_reason_e */
+    ngx_uint_t                      act;         /* what ask leads to */
+    ngx_str_t                       args;        /* heap; where they are longer
+                                                  * than the table holds */
+    ngx_str_t                       said;        /* heap; what the last refusal
+                                                  * or redirect said */
+    ngx_str_t                       redirect;    /* heap */
+    ngx_msec_t                      expires;     /* 0, or when it must end */
 
+    unsigned                        connects:1;  /* set by the protocol: it is
+                                                  * asked about connecting */
     unsigned                        drained:1;
     unsigned                        closing:1;   /* ops->close() was called */
 };
@@ -260,6 +278,12 @@ void ngx_media_session_set_text(ngx_media_session_t *s, ngx_uint_t which,
 ngx_str_t ngx_media_session_text(ngx_media_session_t *s, ngx_uint_t which);
 
 /*
+ * The arguments as they came: those of NGX_MEDIA_TEXT_ARGS are cut to what the
+ * table holds.  Good until the session is named again.
+ */
+ngx_str_t ngx_media_session_args(ngx_media_session_t *s);
+
+/*
  * Names the source that the session is about, before publish or play (and
  * again before the next one on the same connection).  Names are checked
  * (ngx_media_name_check()), the vhost is looked up ("" or one that is not
@@ -286,10 +310,95 @@ void ngx_media_session_received(ngx_media_session_t *s, size_t bytes);
 const char *ngx_media_reason_text(ngx_uint_t reason);
 
 
+/* --- permission --------------------------------------------------------- */
+
+/*
+ * Whoever wants to connect, to publish or to play is asked about: guards
+ * (rules of access, hooks) look at it one after the other, and each must
+ * agree.  What a guard allowed is over when the session stops it, closes or
+ * its worker dies; services are told (ngx_media_told_t in the core's hub).
+ *
+ * Connecting is asked about with the first publish or play of a session of a
+ * protocol that connects, when its stream is known.
+ */
+
+typedef enum {
+    NGX_MEDIA_ACT_CONNECT = 0,
+    NGX_MEDIA_ACT_PUBLISH,
+    NGX_MEDIA_ACT_PLAY,
+    NGX_MEDIA_ACT_MAX
+} ngx_media_act_e;
+
+
+struct ngx_media_ask_s {
+    /* the question, set by who asks; strings live as long as the ask */
+    ngx_uint_t              act;           /* ngx_media_act_e */
+    ngx_uint_t              type;          /* ngx_media_client_type_e */
+    ngx_str_t               text[NGX_MEDIA_TEXT_MAX];    /* args are whole */
+    void                  **conf;          /* policy, as s->conf */
+    ngx_connection_t       *connection;    /* address and log */
+    ngx_pool_t             *pool;          /* of the guards too */
+    ngx_media_session_t    *session;       /* NULL: a viewer */
+    unsigned                request:1;     /* one request of a player that has
+                                            * no session: others are not asked,
+                                            * it does not count */
+
+    /* rc as that of ngx_media_ask(); never called from inside of it; the ask
+     * may be freed inside */
+    void                  (*done)(ngx_media_ask_t *ask, ngx_int_t rc);
+    void                   *data;          /* of who asks */
+
+    /* the answer, written by guards; strings from pool */
+    ngx_uint_t              reason;        /* ngx_media_reason_e */
+    ngx_str_t               said;          /* for the client, or "" */
+    ngx_str_t               stream;        /* its new name, or "" */
+    ngx_str_t               redirect;      /* URL to go to, or "": refused */
+    ngx_msec_t              lifetime;      /* ms; 0: no end */
+    ngx_int_t               record;        /* 1, 0, NGX_CONF_UNSET */
+
+    /* the core's own */
+    ngx_uint_t              guard;         /* the one that it waits for */
+    void                   *ctx;           /* of that one */
+    unsigned                asking:1;
+    unsigned                waiting:1;
+};
+
+/*
+ * Asks all guards.  NGX_OK: allowed (stream may hold a new name); NGX_AGAIN:
+ * ask->done() follows; NGX_DECLINED: reason, said and redirect tell why;
+ * NGX_ERROR.  Nobody is told of an ask without a session: who keeps its
+ * permission (ngx_media_viewer_new()) tells its end.
+ */
+ngx_int_t ngx_media_ask(ngx_media_ask_t *ask);
+
+/* Would anybody look at it?  What makes many requests need not ask. */
+ngx_uint_t ngx_media_ask_needed(void **conf);
+
+/*
+ * The policy of names; a vhost that is "" or not configured becomes the
+ * default's.
+ */
+void **ngx_media_policy(ngx_str_t *vhost, ngx_str_t *app);
+
+/* Nobody waits for the answer any more; nothing happens where none is due. */
+void ngx_media_ask_cancel(ngx_media_ask_t *ask);
+
+/*
+ * Asks for a named session; ngx_media_publish() does it by itself.  What was
+ * allowed is over with ngx_media_permit_over() or the session.
+ * Returns NGX_OK; NGX_AGAIN: ops->permitted() follows; NGX_DECLINED:
+ * s->reason, s->said and s->redirect tell why; NGX_ERROR.
+ */
+ngx_int_t ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act);
+
+/* It is over, or not waited for any more; nothing happens where neither. */
+void ngx_media_permit_over(ngx_media_session_t *s, ngx_uint_t act);
+
+
 /* --- publishing --------------------------------------------------------- */
 
 /*
- * Begins to publish the named source.
+ * Asks for the permission and begins to publish the named source.
  * Returns NGX_OK: publish frames now; NGX_AGAIN: ops->published() follows
  * (hooks, a full arena, a publisher that is being replaced); NGX_DECLINED:
  * s->reason tells why; NGX_ERROR.  The session keeps its names in any case.
@@ -541,13 +650,17 @@ typedef struct {
     ngx_str_t      text[NGX_MEDIA_TEXT_MAX];  /* by ngx_media_text_e; copied */
     ngx_uint_t     type;                      /* ngx_media_client_type_e */
     ngx_msec_t     silence;                   /* it is gone after so long */
+    ngx_msec_t     lifetime;                  /* 0, or kicked after so long */
 } ngx_media_viewer_t;
 
 /*
- * Enters a viewer.  id: NGX_MEDIA_VIEWER_ID characters to be known by, or room
- * for them that begins with 0, where one is made.  NGX_OK, NGX_ERROR (full).
+ * Enters a viewer who was allowed to play.  id: NGX_MEDIA_VIEWER_ID characters
+ * to be known by.  Services are told when it goes.  NGX_OK, NGX_ERROR (full).
  */
 ngx_int_t ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id);
+
+/* Makes an id. */
+void ngx_media_viewer_id(u_char *id);
 
 /*
  * A request with that id; sent and received are added to its bytes.  NGX_OK;

@@ -1037,6 +1037,24 @@ ngx_media_conf_vhost(ngx_media_main_conf_t *mcf, ngx_str_t *host)
 
 
 void **
+ngx_media_policy(ngx_str_t *vhost, ngx_str_t *app)
+{
+    ngx_media_vhost_t      *vh;
+    ngx_media_main_conf_t  *mcf;
+
+    mcf = ngx_media_get_main_conf();
+    vh = vhost->len ? ngx_media_conf_vhost(mcf, vhost) : NULL;
+
+    if (vh == NULL) {
+        vh = &mcf->def;
+        ngx_str_set(vhost, NGX_MEDIA_DEFAULT_VHOST);
+    }
+
+    return ngx_media_conf_app(vh, app);
+}
+
+
+void **
 ngx_media_conf_app(ngx_media_vhost_t *vhost, ngx_str_t *app)
 {
     ngx_uint_t        i;

@@ -37,7 +37,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          3
+#define NGX_MEDIA_LAYOUT          4
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -90,6 +90,8 @@ struct ngx_media_client_s {
     uint32_t    lag;                /* owner; ms */
     uint64_t    dropped;            /* owner; frames */
     int64_t     created;            /* const; ms since the epoch */
+    int64_t     began[NGX_MEDIA_ACT_MAX];   /* owner; ms since the epoch; when
+                                             * it was allowed, 0: it is not */
     uint64_t    send_bytes;         /* owner */
     uint64_t    recv_bytes;         /* owner */
     ngx_media_rate_t  send;         /* owner */
@@ -101,6 +103,7 @@ struct ngx_media_client_s {
     uint32_t    viewer_silence;     /* ms after which it is gone */
     uint32_t    viewer_generation;  /* of its source */
     int64_t     viewer_seen;        /* monotonic ms */
+    int64_t     viewer_until;       /* the same; 0: no end */
 
     /* under version */
     uint16_t    text_off[NGX_MEDIA_TEXT_MAX];
@@ -647,6 +650,72 @@ void ngx_media_readers_event(ngx_media_feed_t *feed, ngx_uint_t event);
 void ngx_media_readers_exit(void);
 
 
+/* --- guards (ngx_media_guard.c): who may connect, publish and play -------- */
+
+typedef struct {
+    /*
+     * NGX_OK: it agrees; NGX_DECLINED: ask->reason is set; NGX_ERROR;
+     * NGX_AGAIN: ngx_media_ask_next() follows, never from inside.
+     */
+    ngx_int_t  (*ask)(ngx_media_ask_t *ask);
+    /* it said NGX_AGAIN, and nobody waits any more */
+    void       (*cancel)(ngx_media_ask_t *ask);
+    /* has this policy anything for it to look at?  NULL: always */
+    ngx_uint_t (*concerned)(void **conf);
+} ngx_media_guard_t;
+
+#define NGX_MEDIA_GUARDS          8
+
+/* what does not ask others comes first */
+#define NGX_MEDIA_GUARD_RULES     0
+#define NGX_MEDIA_GUARD_HOOKS     1
+
+/* In init_process of a module of the core's .so. */
+ngx_int_t ngx_media_guard_add(ngx_uint_t order, const ngx_media_guard_t *g);
+/* The guard that had said NGX_AGAIN has its answer; the ask may be freed. */
+void ngx_media_ask_next(ngx_media_ask_t *ask, ngx_int_t rc);
+
+
+/* what services are told of clients; strings are good during the call */
+
+typedef struct {
+    ngx_uint_t         act;            /* ngx_media_act_e */
+    unsigned           over:1;         /* it ends; else: it begins */
+    unsigned           dead:1;         /* its worker died */
+    ngx_uint_t         type;           /* ngx_media_client_type_e */
+    ngx_uint_t         reason;         /* ngx_media_reason_e: why it ends */
+    ngx_str_t          text[NGX_MEDIA_TEXT_MAX];
+    void             **conf;           /* policy */
+    uint32_t           source;         /* index or NGX_MEDIA_NONE */
+    uint64_t           sent;           /* bytes, of the session */
+    uint64_t           received;
+    uint64_t           duration;       /* ms since it was allowed */
+    ngx_log_t         *log;
+} ngx_media_told_t;
+
+/* the session's pool goes */
+void ngx_media_permit_cleanup(ngx_media_session_t *s);
+/* ngx_media_publish() had asked */
+void ngx_media_publish_permitted(ngx_media_session_t *s, ngx_int_t rc);
+/* NGX_OK; NGX_DECLINED: s->reason is set, and a line logged */
+ngx_int_t ngx_media_session_check_text(ngx_media_session_t *s,
+    ngx_str_t *value, ngx_media_name_kind_e kind);
+
+/* of a session of this worker */
+void ngx_media_told_session(ngx_media_session_t *s, ngx_uint_t act,
+    ngx_uint_t over);
+/*
+ * All that a client was allowed begins or is over: a viewer, or one whose
+ * worker died.  copy is of its entry; not under the lock.
+ */
+void ngx_media_told_client(ngx_media_client_t *copy, ngx_uint_t over,
+    ngx_uint_t reason, ngx_uint_t dead);
+/* The same, told by ngx_media_told_tick(): when a worker begins it finds the
+ * dead before its services are there. */
+void ngx_media_told_dead(ngx_media_client_t *copy);
+void ngx_media_told_tick(void);
+
+
 /* --- services (ngx_media_service.c): what stands on sources --------------- */
 
 /* a file is whole and may be told of; strings are good during the call */
@@ -685,6 +754,9 @@ typedef struct {
     void       (*exit)(void);
     /* a segment of HLS is on disk; in the publisher's worker */
     void       (*disk)(const ngx_media_disk_event_t *event);
+    /* a client was allowed to do something, or that is over; in its worker,
+     * or where its death was found out */
+    void       (*told)(const ngx_media_told_t *told);
 } ngx_media_service_t;
 
 #define NGX_MEDIA_SERVICES        8
@@ -707,6 +779,7 @@ void ngx_media_services_second(void);
 void ngx_media_services_exit(void);
 /* for services: tells the others */
 void ngx_media_services_disk(const ngx_media_disk_event_t *event);
+void ngx_media_services_told(const ngx_media_told_t *told);
 
 
 /* --- wires (ngx_media_wire.c) ------------------------------------------- */

@@ -23,6 +23,7 @@ ngx_media_play_stop(ngx_media_consumer_t *c)
     if (s && s->consumer == c) {
 
         if (s->client) {
+
             s->client->dropped = c->dropped;
             s->client->lag = 0;
             s->client->source = NGX_MEDIA_NONE;

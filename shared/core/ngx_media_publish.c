@@ -4,10 +4,11 @@
  *
  * Publishers: from the first word of an encoder to frames in the ring.
  *
- *   none --publish--> waiting --> active --unpublish--> none
- *                        |
- *                        +--> declined (busy, full), error
+ *   none --publish--> asking --> waiting --> active --unpublish--> none
+ *                        |          |
+ *                        +----------+--> declined (denied, busy, full), error
  *
+ *   asking   guards look at it (ngx_media_guard.c)
  *   waiting  the arena is full and owners were asked to shrink, or another
  *            publisher is being replaced, or may just have gone; tried again
  *            every 10 ms
@@ -78,6 +79,8 @@ typedef struct {
 } ngx_media_publish_owner_t;
 
 
+static ngx_int_t ngx_media_publish_allowed(ngx_media_session_t *s,
+    ngx_int_t rc);
 static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
 static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
@@ -132,7 +135,6 @@ ngx_media_publish_list(ngx_media_publisher_t *p)
 ngx_int_t
 ngx_media_publish(ngx_media_session_t *s)
 {
-    ngx_int_t               rc;
     ngx_media_publisher_t  *p;
 
     if (s->publisher) {
@@ -163,12 +165,43 @@ ngx_media_publish(ngx_media_session_t *s)
     ngx_media_publish_list(p);
     s->publisher = p;
 
-    rc = ngx_media_publish_try(p);
+    return ngx_media_publish_allowed(s, ngx_media_permit(s,
+                                                  NGX_MEDIA_ACT_PUBLISH));
+}
+
+
+void
+ngx_media_publish_permitted(ngx_media_session_t *s, ngx_int_t rc)
+{
+    rc = ngx_media_publish_allowed(s, rc);
+
+    if (rc != NGX_AGAIN) {
+        s->ops->published(s, rc);
+    }
+}
+
+
+/* rc: what the guards say */
+
+static ngx_int_t
+ngx_media_publish_allowed(ngx_media_session_t *s, ngx_int_t rc)
+{
+    ngx_media_publisher_t  *p;
+
+    p = s->publisher;
 
     if (rc == NGX_AGAIN) {
-        p->timer.handler = ngx_media_publish_retry;
-        ngx_add_timer(&p->timer, NGX_MEDIA_RETRY);
         return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_media_publish_try(p);
+
+        if (rc == NGX_AGAIN) {
+            p->timer.handler = ngx_media_publish_retry;
+            ngx_add_timer(&p->timer, NGX_MEDIA_RETRY);
+            return NGX_AGAIN;
+        }
     }
 
     if (rc != NGX_OK) {
@@ -576,6 +609,8 @@ ngx_media_unpublish(ngx_media_session_t *s)
 
     ngx_media_services_unpublish(src);
 
+    ngx_media_permit_over(s, NGX_MEDIA_ACT_PUBLISH);
+
     ngx_media_lock();
 
     if ((src->epoch & 1)
@@ -614,6 +649,8 @@ ngx_media_publish_free(ngx_media_publisher_t *p)
     if (p->mix) {
         ngx_media_mix_free(p->mix);
     }
+
+    ngx_media_permit_over(p->session, NGX_MEDIA_ACT_PUBLISH);
 
     ngx_queue_remove(&p->queue);
     p->session->publisher = NULL;

@@ -206,3 +206,16 @@ ngx_media_services_disk(const ngx_media_disk_event_t *event)
         }
     }
 }
+
+
+void
+ngx_media_services_told(const ngx_media_told_t *told)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_media_nservices; i++) {
+        if (ngx_media_services[i]->told) {
+            ngx_media_services[i]->told(told);
+        }
+    }
+}

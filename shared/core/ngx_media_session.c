@@ -22,8 +22,12 @@
 
 static void ngx_media_session_cleanup(void *data);
 static ngx_uint_t ngx_media_session_failed(ngx_media_session_t *s);
+static ngx_int_t ngx_media_session_set_args(ngx_media_session_t *s,
+    ngx_str_t *args);
 static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
+static ngx_uint_t ngx_media_session_expired(ngx_media_session_t *s);
+static void ngx_media_sessions_expire(void);
 static ngx_int_t ngx_media_variable_text(ngx_media_session_t *s,
     ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
 static ngx_int_t ngx_media_variable_arg(ngx_media_session_t *s,
@@ -108,6 +112,7 @@ ngx_media_session_init(ngx_media_session_t *s, ngx_connection_t *c,
     s->client = client;
     s->publisher = NULL;
     s->consumer = NULL;
+    s->ask = NULL;
 
     vhost = &ngx_media_get_main_conf()->def;
     s->conf = vhost->conf;
@@ -146,6 +151,8 @@ ngx_media_session_cleanup(void *data)
     }
 
     ngx_media_session_tick(s, 0, 0);
+    ngx_media_permit_cleanup(s);
+    ngx_media_session_set_args(s, NULL);
 
     ngx_queue_remove(&s->queue);
     ngx_media_nsessions--;
@@ -379,6 +386,47 @@ ngx_media_session_text(ngx_media_session_t *s, ngx_uint_t which)
 }
 
 
+/* NULL: none any more */
+
+static ngx_int_t
+ngx_media_session_set_args(ngx_media_session_t *s, ngx_str_t *args)
+{
+    u_char  *p;
+
+    p = s->args.data;
+    ngx_str_null(&s->args);
+
+    /* args may lie in what was kept */
+
+    if (args && args->len
+        > ngx_media_session_text(s, NGX_MEDIA_TEXT_ARGS).len)
+    {
+        s->args.data = ngx_alloc(args->len, s->connection->log);
+
+        if (s->args.data) {
+            s->args.len = args->len;
+            ngx_memcpy(s->args.data, args->data, args->len);
+        }
+    }
+
+    if (p) {
+        ngx_free(p);
+    }
+
+    return (args == NULL || args->len == 0 || s->args.len == args->len
+            || ngx_media_session_text(s, NGX_MEDIA_TEXT_ARGS).len == args->len)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_str_t
+ngx_media_session_args(ngx_media_session_t *s)
+{
+    return s->args.len ? s->args
+                       : ngx_media_session_text(s, NGX_MEDIA_TEXT_ARGS);
+}
+
+
 ngx_int_t
 ngx_media_client_snapshot(uint32_t idx, ngx_media_client_t *copy)
 {
@@ -444,8 +492,8 @@ ngx_media_session_check(ngx_media_session_t *s, ngx_uint_t which,
 }
 
 
-static ngx_int_t
-ngx_media_session_name_check(ngx_media_session_t *s, ngx_str_t *value,
+ngx_int_t
+ngx_media_session_check_text(ngx_media_session_t *s, ngx_str_t *value,
     ngx_media_name_kind_e kind)
 {
     ngx_media_url_str_t      name;
@@ -478,7 +526,7 @@ ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost, ngx_str_t *app,
     ngx_media_vhost_t      *vh;
     ngx_media_main_conf_t  *mcf;
 
-    if (ngx_media_session_name_check(s, app, NGX_MEDIA_NAME_APP) != NGX_OK) {
+    if (ngx_media_session_check_text(s, app, NGX_MEDIA_NAME_APP) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -489,7 +537,7 @@ ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost, ngx_str_t *app,
 
         /* a wildcard block holds vhosts of their own names */
 
-        if (ngx_media_session_name_check(s, vhost, NGX_MEDIA_NAME_VHOST)
+        if (ngx_media_session_check_text(s, vhost, NGX_MEDIA_NAME_VHOST)
             != NGX_OK)
         {
             return NGX_DECLINED;
@@ -508,7 +556,7 @@ ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost, ngx_str_t *app,
     ngx_media_session_set_text(s, NGX_MEDIA_TEXT_APP, app->data, app->len);
     ngx_media_session_set_text(s, NGX_MEDIA_TEXT_ARGS, args->data, args->len);
 
-    return NGX_OK;
+    return ngx_media_session_set_args(s, args);
 }
 
 
@@ -516,7 +564,7 @@ ngx_int_t
 ngx_media_session_name(ngx_media_session_t *s, ngx_str_t *vhost,
     ngx_str_t *app, ngx_str_t *stream, ngx_str_t *args)
 {
-    if (ngx_media_session_name_check(s, stream, NGX_MEDIA_NAME_STREAM)
+    if (ngx_media_session_check_text(s, stream, NGX_MEDIA_NAME_STREAM)
         != NGX_OK)
     {
         return NGX_DECLINED;
@@ -666,10 +714,13 @@ void
 ngx_media_sessions_tick(ngx_uint_t ticks)
 {
     int64_t               msec;
+    ngx_uint_t            expired;
     ngx_queue_t          *q;
     ngx_media_session_t  *s;
 
     msec = ngx_media_msec();
+
+    expired = 0;
 
     for (q = ngx_queue_head(&ngx_media_sessions);
          q != ngx_queue_sentinel(&ngx_media_sessions);
@@ -678,6 +729,44 @@ ngx_media_sessions_tick(ngx_uint_t ticks)
         s = ngx_queue_data(q, ngx_media_session_t, queue);
 
         ngx_media_session_tick(s, 1, msec);
+
+        expired |= ngx_media_session_expired(s);
+    }
+
+    if (expired) {
+        ngx_media_sessions_expire();
+    }
+}
+
+
+static ngx_uint_t
+ngx_media_session_expired(ngx_media_session_t *s)
+{
+    return s->expires && !s->closing
+           && (ngx_msec_int_t) (s->expires - ngx_current_msec) <= 0;
+}
+
+
+/* each one may take others with it */
+
+static void
+ngx_media_sessions_expire(void)
+{
+    ngx_queue_t          *q;
+    ngx_media_session_t  *s;
+
+again:
+
+    for (q = ngx_queue_head(&ngx_media_sessions);
+         q != ngx_queue_sentinel(&ngx_media_sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_media_session_t, queue);
+
+        if (ngx_media_session_expired(s)) {
+            ngx_media_session_close(s, NGX_MEDIA_REASON_EXPIRED);
+            goto again;
+        }
     }
 }
 
@@ -852,7 +941,8 @@ ngx_media_reason_text(ngx_uint_t reason)
         "ok", "bad name", "stream is busy", "server is full",
         "stream not found", "denied", "kicked", "replaced by another publisher",
         "timed out", "client is too slow", "server is shutting down",
-        "stream has none of these tracks"
+        "stream has none of these tracks", "permission has expired",
+        "too many of them"
     };
 
     if (reason >= sizeof(texts) / sizeof(texts[0])) {

@@ -58,6 +58,7 @@ static void ngx_media_slot_commands(ngx_media_slot_t *slot);
 static void ngx_media_slot_posts(void);
 static void ngx_media_slot_execute(ngx_media_command_t *cmd);
 static void ngx_media_slot_reap(uint32_t n, ngx_log_t *log);
+static uint32_t ngx_media_slot_reap_clients(uint32_t n);
 static void ngx_media_slot_tick(ngx_event_t *ev);
 static void ngx_media_slot_poll(ngx_event_t *ev);
 static void ngx_media_slot_usage(ngx_media_slot_t *slot);
@@ -521,13 +522,11 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
     uint32_t                 i, sources, clients;
     ngx_media_slot_t        *slot;
     ngx_media_arena_t       *a;
-    ngx_media_client_t      *client;
     ngx_media_source_t      *src;
     ngx_media_slot_proof_t   proof;
 
     a = ngx_media_arena();
     sources = 0;
-    clients = 0;
 
     ngx_media_slot_proof(n, &proof);
 
@@ -571,16 +570,9 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
         ngx_media_slot_notify_watchers(src);
     }
 
+    clients = ngx_media_slot_reap_clients(n);
+
     ngx_media_lock();
-
-    for (i = 0; i < a->fresh_client; i++) {
-        client = ngx_media_client_at(i);
-
-        if (client->used && client->slot == n) {
-            ngx_media_client_free(client);
-            clients++;
-        }
-    }
 
     if (n < NGX_MEDIA_SLOTS) {
         slot = &a->slots[n];
@@ -603,6 +595,44 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
                       "worker %D died, its %uD published sources and %uD "
                       "sessions are gone", pid, sources, clients);
     }
+}
+
+
+static uint32_t
+ngx_media_slot_reap_clients(uint32_t n)
+{
+    uint32_t             i, clients;
+    ngx_media_arena_t   *a;
+    ngx_media_client_t  *client, copy;
+
+    a = ngx_media_arena();
+    clients = 0;
+
+    for (i = 0; i < a->fresh_client; i++) {
+        client = ngx_media_client_at(i);
+
+        if (!client->used || client->slot != n) {
+            continue;
+        }
+
+        copy.used = 0;
+
+        ngx_media_lock();
+
+        if (client->used && client->slot == n) {
+            copy = *client;
+            ngx_media_client_free(client);
+            clients++;
+        }
+
+        ngx_media_unlock();
+
+        if (copy.used) {
+            ngx_media_told_dead(&copy);
+        }
+    }
+
+    return clients;
 }
 
 
@@ -777,6 +807,7 @@ ngx_media_slot_tick(ngx_event_t *ev)
         }
     }
 
+    ngx_media_told_tick();
     ngx_media_sessions_tick(l->ticks);
     ngx_media_publishers_tick();
     ngx_media_feeds_tick();

@@ -24,6 +24,10 @@
 static uint32_t ngx_media_viewer_bucket(const u_char *id);
 static ngx_media_client_t *ngx_media_viewer_find(const u_char *id);
 static void ngx_media_viewer_unlink(ngx_media_client_t *client);
+static void ngx_media_viewer_out(ngx_media_client_t *client,
+    ngx_media_client_t *copy);
+static ngx_uint_t ngx_media_viewer_tick(ngx_media_client_t *client,
+    int64_t now, ngx_media_client_t *copy);
 static ngx_uint_t ngx_media_viewer_is(ngx_media_client_t *client,
     ngx_uint_t which, ngx_str_t *text);
 
@@ -74,13 +78,20 @@ ngx_media_viewer_find(const u_char *id)
 }
 
 
+void
+ngx_media_viewer_id(u_char *id)
+{
+    ngx_media_random_id(id, NGX_MEDIA_ID_LEN);
+}
+
+
 ngx_int_t
 ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
 {
     uint32_t             bucket;
     ngx_uint_t           i;
     ngx_media_arena_t   *a;
-    ngx_media_client_t  *client;
+    ngx_media_client_t  *client, copy;
     ngx_media_source_t  *src;
     static time_t        logged;
 
@@ -108,10 +119,6 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
         return NGX_ERROR;
     }
 
-    if (id[0] == '\0') {
-        ngx_media_random_id(id, NGX_MEDIA_ID_LEN);
-    }
-
     ngx_media_client_set_text(client, NGX_MEDIA_TEXT_ID, id,
                               NGX_MEDIA_ID_LEN);
 
@@ -125,6 +132,10 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
     client->type = (uint32_t) viewer->type;
     client->viewer_seen = ngx_media_msec();
     client->viewer_silence = (uint32_t) viewer->silence;
+    client->viewer_until = viewer->lifetime
+                           ? client->viewer_seen + (int64_t) viewer->lifetime
+                           : 0;
+    client->began[NGX_MEDIA_ACT_PLAY] = client->created;
 
     bucket = ngx_media_viewer_bucket(id);
 
@@ -146,7 +157,11 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
 
     a->viewers[bucket] = ngx_media_client_index(client) + 1;
 
+    copy = *client;
+
     ngx_media_unlock();
+
+    ngx_media_told_client(&copy, 0, NGX_MEDIA_REASON_NONE, 0);
 
     return NGX_OK;
 }
@@ -205,19 +220,37 @@ ngx_media_viewer_is(ngx_media_client_t *client, ngx_uint_t which,
 void
 ngx_media_viewer_kick(uint32_t idx, uint32_t generation)
 {
-    ngx_media_client_t  *client;
+    ngx_media_client_t  *client, copy;
 
     client = ngx_media_client_at(idx);
+    copy.used = 0;
 
     ngx_media_lock();
 
     if (client->used && client->viewer && client->generation == generation) {
-        client->viewer = NGX_MEDIA_VIEWER_KICKED;
-        client->source = NGX_MEDIA_NONE;
-        client->type = NGX_MEDIA_CLIENT_UNKNOWN;
+        ngx_media_viewer_out(client, &copy);
     }
 
     ngx_media_unlock();
+
+    if (copy.used) {
+        ngx_media_told_client(&copy, 1, NGX_MEDIA_REASON_KICKED, 0);
+    }
+}
+
+
+/* under the lock: it stays known as one that may not come back */
+
+static void
+ngx_media_viewer_out(ngx_media_client_t *client, ngx_media_client_t *copy)
+{
+    *copy = *client;
+
+    client->viewer = NGX_MEDIA_VIEWER_KICKED;
+    client->source = NGX_MEDIA_NONE;
+    client->type = NGX_MEDIA_CLIENT_UNKNOWN;
+
+    ngx_memzero(client->began, sizeof(client->began));
 }
 
 
@@ -257,8 +290,9 @@ ngx_media_viewers_tick(void)
 {
     int64_t              now, last;
     uint32_t             i;
+    ngx_uint_t           reason;
     ngx_media_arena_t   *a;
-    ngx_media_client_t  *client;
+    ngx_media_client_t  *client, copy;
 
     a = ngx_media_arena();
     now = ngx_media_msec();
@@ -278,32 +312,58 @@ ngx_media_viewers_tick(void)
             continue;
         }
 
+        copy.used = 0;
+        reason = NGX_MEDIA_REASON_NONE;
+
         ngx_media_lock();
 
-        if (!client->used || !client->viewer) {
-            ngx_media_unlock();
-            continue;
-        }
-
-        if (now - client->viewer_seen > (int64_t) client->viewer_silence) {
-            ngx_media_viewer_unlink(client);
-            ngx_media_client_free(client);
-
-        } else {
-
-            if (client->source != NGX_MEDIA_NONE
-                && ngx_media_source_at(client->source)->generation
-                   != client->viewer_generation)
-            {
-                client->source = NGX_MEDIA_NONE;
-            }
-
-            ngx_media_rate_tick(&client->send, client->send_bytes, now);
-            ngx_media_rate_tick(&client->recv, client->recv_bytes, now);
+        if (client->used && client->viewer) {
+            reason = ngx_media_viewer_tick(client, now, &copy);
         }
 
         ngx_media_unlock();
+
+        if (copy.used) {
+            ngx_media_told_client(&copy, 1, reason, 0);
+        }
     }
+}
+
+
+/* under the lock; where it is over, copy is made, and the reason is given */
+
+static ngx_uint_t
+ngx_media_viewer_tick(ngx_media_client_t *client, int64_t now,
+    ngx_media_client_t *copy)
+{
+    if (now - client->viewer_seen > (int64_t) client->viewer_silence) {
+        *copy = *client;
+
+        ngx_media_viewer_unlink(client);
+        ngx_media_client_free(client);
+
+        return NGX_MEDIA_REASON_NONE;
+    }
+
+    if (client->viewer == NGX_MEDIA_VIEWER_PLAYS
+        && client->viewer_until && now > client->viewer_until)
+    {
+        ngx_media_viewer_out(client, copy);
+
+        return NGX_MEDIA_REASON_EXPIRED;
+    }
+
+    if (client->source != NGX_MEDIA_NONE
+        && ngx_media_source_at(client->source)->generation
+           != client->viewer_generation)
+    {
+        client->source = NGX_MEDIA_NONE;
+    }
+
+    ngx_media_rate_tick(&client->send, client->send_bytes, now);
+    ngx_media_rate_tick(&client->recv, client->recv_bytes, now);
+
+    return NGX_MEDIA_REASON_NONE;
 }
 
 

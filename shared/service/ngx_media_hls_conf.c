@@ -495,12 +495,10 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 ngx_media_hls_conf_t *
 ngx_media_hls_conf(ngx_str_t *vhost, ngx_str_t *app)
 {
-    ngx_media_vhost_t      *v;
-    ngx_media_main_conf_t  *mcf;
+    ngx_str_t  name;
 
-    mcf = ngx_media_get_main_conf();
-    v = ngx_media_conf_vhost(mcf, vhost);
+    name = *vhost;
 
-    return ngx_media_conf_app(v ? v : &mcf->def, app)
+    return ngx_media_policy(&name, app)
                [ngx_media_hls_policy_module.ctx_index];
 }

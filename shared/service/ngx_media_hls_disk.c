@@ -49,15 +49,8 @@ static ngx_thread_pool_t  *ngx_media_hls_disk_pool;
 
 
 static const ngx_media_service_t  ngx_media_hls_disk_service = {
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    ngx_media_hls_disk_second,
-    ngx_media_hls_disk_exit,
-    NULL
+    .second = ngx_media_hls_disk_second,
+    .exit = ngx_media_hls_disk_exit
 };
 
 

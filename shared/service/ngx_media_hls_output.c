@@ -48,15 +48,14 @@ static ngx_media_hls_outputs_t  ngx_media_hls_outputs;
 
 
 static const ngx_media_service_t  ngx_media_hls_service = {
-    ngx_media_hls_cut_publish,
-    ngx_media_hls_cut_unpublish,
-    ngx_media_hls_cut_demand,
-    ngx_media_hls_cut_tick,
-    ngx_media_hls_cut_shrink,
-    ngx_media_hls_outputs_changed,
-    ngx_media_hls_outputs_second,
-    ngx_media_hls_outputs_exit,
-    NULL
+    .publish = ngx_media_hls_cut_publish,
+    .unpublish = ngx_media_hls_cut_unpublish,
+    .demand = ngx_media_hls_cut_demand,
+    .tick = ngx_media_hls_cut_tick,
+    .shrink = ngx_media_hls_cut_shrink,
+    .changed = ngx_media_hls_outputs_changed,
+    .second = ngx_media_hls_outputs_second,
+    .exit = ngx_media_hls_outputs_exit
 };
 
 

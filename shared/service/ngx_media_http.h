@@ -23,4 +23,12 @@ extern ngx_module_t  ngx_media_http_module;
 ngx_msec_t ngx_media_http_play_wait(ngx_http_request_t *r);
 
 
+/*
+ * The answer to who was refused: the status, or NGX_HTTP_MOVED_TEMPORARILY
+ * with its Location where redirect is not empty (copied).
+ */
+ngx_int_t ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
+    ngx_str_t *redirect);
+
+
 #endif /* _NGX_MEDIA_HTTP_H_INCLUDED_ */

@@ -77,6 +77,42 @@ ngx_media_http_play_wait(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
+    ngx_str_t *redirect)
+{
+    ngx_table_elt_t  *h;
+
+    if (redirect->len == 0) {
+        return status;
+    }
+
+    ngx_http_clear_location(r);
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    ngx_str_set(&h->key, "Location");
+    h->value.len = redirect->len;
+    h->value.data = ngx_pstrdup(r->pool, redirect);
+
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.location = h;
+
+    return NGX_HTTP_MOVED_TEMPORARILY;
+}
+
+
 static void *
 ngx_media_http_create_loc_conf(ngx_conf_t *cf)
 {
