@@ -75,6 +75,8 @@ media {
     application on { hls on; }
     application ts { hls on; hls_container mpegts; }
     application apart { hls on; dash on; }
+    application fast { hls on; hls_fragment 500ms; hls_window 2s;
+        republish_wait 1s; }
     application secret { hls_keys on; hls_fragments_per_key 2; }
 }
 
@@ -121,6 +123,7 @@ sub publish {
 
 publish('live/demand');
 publish('on/both', gop => 50);
+publish('fast/both', gop => 12);
 publish('on/audio', codecs => \@audio);
 publish('on/video', codecs => \@video);
 publish('on/long', codecs => \@long);
@@ -181,6 +184,33 @@ is(scalar(grep { length == 16 } keys %keys), scalar @keys,
 is(length(get("/secret/$p->{segments}[-1]{uri}")->{body}) % 16, 0,
     'keys: whole blocks');
 is(get('/secret/both.hls.key.1')->{status}, 404, 'keys: not that one');
+
+# numbers that are ahead of the time: the next stream of the name begins there
+
+$p = playlist('/fast/both.hls.0.m3u8');
+
+my $given = $p->{last};
+
+cmp_ok($p->{target}, '<=', 1, 'short segments');
+$t->stop_daemon($published{'fast/both'});
+
+ok(wait_until(sub {
+    my $json = $t->api_get('/api/v1/streams/?count=100') or return;
+    return !grep { $_->{app} eq 'fast' } @{$json->{streams}};
+}, 20), 'short segments: the stream is over');
+
+my $over = time();
+
+publish('fast/both', gop => 12);
+
+ok(wait_until(sub {
+    $p = playlist('/fast/both.hls.0.m3u8');
+    return @{$p->{segments}} > 0;
+}, 10), 'short segments: another stream');
+
+cmp_ok($given, '>', $over, 'short segments: numbers are ahead of the time');
+cmp_ok($p->{msn}, '>', $given, 'short segments: none comes again');
+$t->stop_daemon($published{'fast/both'});
 
 # groups of pictures that are too long: cut inside, the target is kept
 

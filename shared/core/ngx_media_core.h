@@ -282,6 +282,7 @@ typedef struct {
 
 
 #define NGX_MEDIA_MASTERS         4
+#define NGX_MEDIA_NUMBERS         256
 
 typedef struct {
     uint64_t          magic;        /* const */
@@ -324,6 +325,10 @@ typedef struct {
     uint32_t          buckets[NGX_MEDIA_BUCKETS];   /* lock; index + 1 */
     uint32_t          viewers[NGX_MEDIA_VIEWER_BUCKETS];    /* lock; the same */
     int64_t           viewers_swept;                /* atomic; ms */
+    uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
+                                                     * that were given out to
+                                                     * names of this hash are
+                                                     * smaller */
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];

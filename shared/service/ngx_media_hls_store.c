@@ -18,6 +18,8 @@
 
 static ngx_int_t ngx_media_hls_store_make(ngx_media_source_t *src,
     uint32_t index);
+static uint64_t *ngx_media_hls_store_number(ngx_media_source_t *src);
+static void ngx_media_hls_store_given(ngx_media_source_t *src, uint64_t next);
 static void ngx_media_hls_store_mend(ngx_media_hls_writer_t *w);
 static void ngx_media_hls_store_prune(ngx_media_hls_writer_t *w);
 
@@ -66,6 +68,7 @@ ngx_media_hls_store_open(ngx_media_hls_writer_t *w, ngx_media_source_t *src,
 static ngx_int_t
 ngx_media_hls_store_make(ngx_media_source_t *src, uint32_t index)
 {
+    uint64_t                    number;
     ngx_media_hls_rendition_t  *r;
 
     if (index != src->nstores || index >= NGX_MEDIA_HLS_RENDITIONS) {
@@ -87,11 +90,49 @@ ngx_media_hls_store_make(ngx_media_source_t *src, uint32_t index)
     /* larger than any that was given out under this name before */
 
     r->first = (uint64_t) (ngx_media_epoch_ms() / 1000);
+
+    if (index == 0) {
+        number = __atomic_load_n(ngx_media_hls_store_number(src),
+                                 __ATOMIC_RELAXED);
+        r->first = ngx_max(r->first, number);
+    }
+
     r->next = r->first;
 
     __atomic_store_n(&src->nstores, index + 1, __ATOMIC_RELEASE);
 
     return NGX_OK;
+}
+
+
+/*
+ * Numbers get ahead of the unix time where segments are shorter than a second,
+ * and where a publisher breaks its timeline more often.  How far is kept when
+ * the source goes, for names by hash: others of it begin higher than they must.
+ */
+
+static uint64_t *
+ngx_media_hls_store_number(ngx_media_source_t *src)
+{
+    return &ngx_media_arena()->numbers[src->hash % NGX_MEDIA_NUMBERS];
+}
+
+
+static void
+ngx_media_hls_store_given(ngx_media_source_t *src, uint64_t next)
+{
+    uint64_t  *number, had;
+
+    number = ngx_media_hls_store_number(src);
+    had = __atomic_load_n(number, __ATOMIC_RELAXED);
+
+    while (had < next
+           && !__atomic_compare_exchange_n(number, &had, next, 0,
+                                           __ATOMIC_RELAXED,
+                                           __ATOMIC_RELAXED))
+    {
+        /* void */
+    }
 }
 
 
@@ -237,6 +278,7 @@ ngx_media_hls_store_segment(ngx_media_hls_writer_t *w,
     r->next = msn + 1;
 
     ngx_media_hls_store_unlock(w);
+    ngx_media_hls_store_given(w->source, msn + 1);
 }
 
 
