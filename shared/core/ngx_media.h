@@ -96,6 +96,15 @@ typedef struct {
 } ngx_media_conf_ctx_t;
 
 
+/*
+ * In merge_conf: what another module has in the block that is being merged;
+ * merged already where that module comes before.
+ */
+
+#define ngx_media_conf_get_module_conf(cf, module)                            \
+    ((ngx_media_conf_ctx_t *) (cf)->ctx)->conf[(module).ctx_index]
+
+
 #define NGX_MEDIA_MAIN_CONF_OFFSET  offsetof(ngx_media_conf_ctx_t, main_conf)
 #define NGX_MEDIA_CONF_OFFSET       offsetof(ngx_media_conf_ctx_t, conf)
 
@@ -121,8 +130,18 @@ typedef struct {
     ngx_msec_t   republish_wait;
     ngx_msec_t   idle_timeout;
 
+    ngx_uint_t   listens;                  /* NGX_MEDIA_LISTENS_* */
+
     ngx_array_t *where;                    /* of ngx_media_conf_where_t */
 } ngx_media_core_conf_t;
+
+/*
+ * What somebody listens to in this block: said by the merge of modules that
+ * do, for each block, for those that are merged after them.
+ */
+
+#define NGX_MEDIA_LISTENS_PLAY      0x01    /* a player comes or goes */
+#define NGX_MEDIA_LISTENS_SEGMENT   0x02    /* a segment of HLS is whole */
 
 #define NGX_MEDIA_JITTER_FULL       0
 #define NGX_MEDIA_JITTER_ZERO       1

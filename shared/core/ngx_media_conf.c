@@ -890,6 +890,8 @@ ngx_media_conf_merge(ngx_conf_t *cf, void **prev, void **conf)
     ngx_module_t        *module;
     ngx_media_module_t  *ctx;
 
+    ((ngx_media_conf_ctx_t *) cf->ctx)->conf = conf;
+
     for (i = 0; cf->cycle->modules[i]; i++) {
         module = cf->cycle->modules[i];
 
@@ -916,12 +918,16 @@ ngx_media_conf_merge(ngx_conf_t *cf, void **prev, void **conf)
 static char *
 ngx_media_conf_merge_all(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
 {
-    char                *rv;
-    void               **none;
-    ngx_uint_t           i;
-    ngx_module_t        *module;
-    ngx_media_vhost_t   *vhost;
-    ngx_media_module_t  *ctx;
+    char                 *rv;
+    void                **none;
+    ngx_uint_t            i;
+    ngx_module_t         *module;
+    ngx_media_vhost_t    *vhost;
+    ngx_media_module_t   *ctx;
+    ngx_media_conf_ctx_t  merged;
+
+    merged.main_conf = mcf->main_conf;
+    cf->ctx = &merged;
 
     for (i = 0; cf->cycle->modules[i]; i++) {
         module = cf->cycle->modules[i];

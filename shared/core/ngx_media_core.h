@@ -723,19 +723,25 @@ void ngx_media_told_tick(void);
 
 /* --- services (ngx_media_service.c): what stands on sources --------------- */
 
-/* a file is whole and may be told of; strings are good during the call */
+/*
+ * A segment of HLS is whole: on disk where hls_path is set, else in memory;
+ * each is told of once.  Strings are good during the call.
+ */
 
 typedef struct {
+    ngx_media_source_t  *source;   /* NULL: it is over meanwhile */
     ngx_str_t     vhost;
     ngx_str_t     app;
     ngx_str_t     stream;
-    ngx_str_t     file;            /* its full path */
-    ngx_str_t     url;             /* as its playlist has it */
+    ngx_str_t     file;            /* its full path; in memory: APP/NAME */
+    ngx_str_t     url;             /* as its playlist has it; in memory:
+                                    * APP/NAME, escaped */
     ngx_str_t     m3u8;            /* the same of the playlist */
     ngx_str_t     m3u8_url;
-    uint64_t      seq;
+    uint64_t      seq;             /* media sequence number */
     ngx_msec_t    duration;
-} ngx_media_disk_event_t;
+    unsigned      disk:1;
+} ngx_media_segment_event_t;
 
 
 typedef struct {
@@ -757,8 +763,8 @@ typedef struct {
     /* each second, in every worker */
     void       (*second)(void);
     void       (*exit)(void);
-    /* a segment of HLS is on disk; in the publisher's worker */
-    void       (*disk)(const ngx_media_disk_event_t *event);
+    /* a segment of HLS is whole; in the publisher's worker */
+    void       (*segment)(const ngx_media_segment_event_t *event);
     /* a client was allowed to do something, or that is over; in its worker,
      * or where its death was found out */
     void       (*told)(const ngx_media_told_t *told);
@@ -783,7 +789,7 @@ void ngx_media_services_changed(uint32_t index);
 void ngx_media_services_second(void);
 void ngx_media_services_exit(void);
 /* for services: tells the others */
-void ngx_media_services_disk(const ngx_media_disk_event_t *event);
+void ngx_media_services_segment(const ngx_media_segment_event_t *event);
 void ngx_media_services_told(const ngx_media_told_t *told);
 
 

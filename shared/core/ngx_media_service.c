@@ -196,13 +196,13 @@ ngx_media_services_exit(void)
 
 
 void
-ngx_media_services_disk(const ngx_media_disk_event_t *event)
+ngx_media_services_segment(const ngx_media_segment_event_t *event)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < ngx_media_nservices; i++) {
-        if (ngx_media_services[i]->disk) {
-            ngx_media_services[i]->disk(event);
+        if (ngx_media_services[i]->segment) {
+            ngx_media_services[i]->segment(event);
         }
     }
 }

@@ -45,6 +45,8 @@ typedef struct {
     ngx_msec_t   part;              /* hls_part; 0: no low latency */
     ngx_uint_t   container;         /* hls_container */
     ngx_flag_t   session;           /* hls_session */
+    ngx_uint_t   session_default;   /* it was not said */
+    ngx_uint_t   session_warned;    /* or around this block */
     ngx_flag_t   dash;              /* dash on|off */
     ngx_array_t *groups;            /* hls_group, of ngx_media_hls_group_t */
     ngx_str_t    path;              /* hls_path; empty: memory only */

@@ -18,8 +18,13 @@ static char *ngx_media_hls_set_enum(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_media_hls_group(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_media_hls_create_conf(ngx_conf_t *cf);
+static void ngx_media_hls_merge_session(ngx_conf_t *cf,
+    ngx_media_hls_conf_t *prev, ngx_media_hls_conf_t *conf,
+    ngx_uint_t listens);
 static char *ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_media_hls_check_conf(ngx_conf_t *cf,
+    ngx_media_hls_conf_t *conf);
 static ngx_int_t ngx_media_hls_init_process(ngx_cycle_t *cycle);
 
 
@@ -390,13 +395,49 @@ ngx_media_hls_create_conf(ngx_conf_t *cf)
 }
 
 
+/* without sessions nobody knows who plays */
+
+static void
+ngx_media_hls_merge_session(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
+    ngx_media_hls_conf_t *conf, ngx_uint_t listens)
+{
+    conf->session_warned = prev->session_warned;
+
+    if (conf->session == NGX_CONF_UNSET) {
+
+        conf->session = prev->session;
+        conf->session_default = prev->session_default
+                                || prev->session == NGX_CONF_UNSET;
+
+        if (conf->session_default) {
+            conf->session = (listens & NGX_MEDIA_LISTENS_PLAY) ? 1 : 0;
+        }
+    }
+
+    if (!conf->session && (listens & NGX_MEDIA_LISTENS_PLAY)
+        && conf->mode != NGX_MEDIA_HLS_OFF && !conf->session_warned)
+    {
+        conf->session_warned = 1;
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"hls_session off\" beside \"on_play\" or "
+                      "\"on_stop\": they are not told of viewers of HLS");
+    }
+}
+
+
 static char *
 ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_media_hls_conf_t *prev = parent;
     ngx_media_hls_conf_t *conf = child;
 
-    (void) ngx_media_hls_disk_merge_conf(cf, prev, conf);
+    ngx_media_core_conf_t  *ccf;
+
+    ccf = ngx_media_conf_get_module_conf(cf, ngx_media_policy_module);
+
+    (void) ngx_media_hls_disk_merge_conf(cf, prev, conf, ccf->listens);
+    ngx_media_hls_merge_session(cf, prev, conf, ccf->listens);
 
     ngx_conf_merge_msec_value(conf->fragment, prev->fragment, 2000);
     ngx_conf_merge_msec_value(conf->window, prev->window,
@@ -404,7 +445,6 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->part, prev->part, 300);
     ngx_conf_merge_uint_value(conf->container, prev->container,
                               NGX_MEDIA_HLS_FMP4);
-    ngx_conf_merge_value(conf->session, prev->session, 0);
     ngx_conf_merge_value(conf->dash, prev->dash, 0);
     ngx_conf_merge_value(conf->keys, prev->keys, 0);
     ngx_conf_merge_uint_value(conf->fragments_per_key,
@@ -416,6 +456,15 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    return ngx_media_hls_check_conf(cf, conf);
+}
+
+
+/* when all is merged */
+
+static char *
+ngx_media_hls_check_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
+{
     if (conf->dash && conf->container == NGX_MEDIA_HLS_MPEGTS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"dash on\" needs \"hls_container fmp4\"");

@@ -310,6 +310,7 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
     c->fragment = (int64_t) conf->fragment * 1000;
     c->window = conf->window;
     c->mode = conf->mode;
+    c->disk = (conf->path.len != 0);
     c->dash = conf->dash ? 1 : 0;
     c->fragments_per_key = conf->keys ? (uint32_t) conf->fragments_per_key : 0;
     c->target = r->target;

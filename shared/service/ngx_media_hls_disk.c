@@ -533,13 +533,15 @@ ngx_media_hls_disk_finish(ngx_media_hls_disk_t *d)
 static void
 ngx_media_hls_disk_tell(ngx_media_hls_disk_t *d)
 {
-    u_char                   file[2 * NGX_MEDIA_DISK_NAME + 2],
-                             m3u8[2 * NGX_MEDIA_DISK_NAME + 2];
-    ngx_media_hls_job_t     *job;
-    ngx_media_disk_event_t   event;
+    u_char                      file[2 * NGX_MEDIA_DISK_NAME + 2],
+                                m3u8[2 * NGX_MEDIA_DISK_NAME + 2];
+    ngx_media_hls_job_t        *job;
+    ngx_media_segment_event_t   event;
 
     job = d->job;
 
+    event.source = ngx_media_hls_disk_valid(d) ? d->source : NULL;
+    event.disk = 1;
     event.vhost = d->vhost;
     event.app = d->app;
     event.stream = d->stream;
@@ -561,7 +563,7 @@ ngx_media_hls_disk_tell(ngx_media_hls_disk_t *d)
     event.seq = job->seq;
     event.duration = job->segment.duration / 1000;
 
-    ngx_media_services_disk(&event);
+    ngx_media_services_segment(&event);
 }
 
 

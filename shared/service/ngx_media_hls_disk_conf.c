@@ -185,7 +185,7 @@ ngx_media_hls_disk_create_conf(ngx_media_hls_conf_t *conf)
 
 char *
 ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
-    ngx_media_hls_conf_t *conf)
+    ngx_media_hls_conf_t *conf, ngx_uint_t listens)
 {
     ngx_conf_merge_str_value(conf->path, prev->path, "");
     ngx_conf_merge_str_value(conf->m3u8_file, prev->m3u8_file,
@@ -198,7 +198,7 @@ ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
                               NGX_MEDIA_HLS_DISPOSE);
     ngx_conf_merge_value(conf->recover, prev->recover, 1);
 
-    /* files are there for whoever reads them: nobody asks for them here */
+    /* files and events are for others: nobody may ask for a playlist here */
 
     if (conf->mode == NGX_CONF_UNSET_UINT) {
 
@@ -207,8 +207,9 @@ ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
                              || prev->mode == NGX_CONF_UNSET_UINT;
 
         if (conf->mode_default) {
-            conf->mode = conf->path.len ? NGX_MEDIA_HLS_ON
-                                        : NGX_MEDIA_HLS_DEMAND;
+            conf->mode = (conf->path.len
+                          || (listens & NGX_MEDIA_LISTENS_SEGMENT))
+                         ? NGX_MEDIA_HLS_ON : NGX_MEDIA_HLS_DEMAND;
         }
     }
 

@@ -648,6 +648,7 @@ ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c)
 
     for (i = 0; i < c->nouts; i++) {
         ngx_media_hls_store_close(&c->out[i].writer);
+        ngx_media_hls_told(c, &c->out[i]);
     }
 
     if (c->ts) {

@@ -80,6 +80,7 @@ typedef struct {
     ngx_media_hls_writer_t   writer;
     uint32_t                 tracks;         /* bit set */
     uint32_t                 init;           /* its hash */
+    uint64_t                 told;           /* msn; the newest one */
     u_char                  *head;           /* scratch: header of a part */
     size_t                   head_size;
     void                    *cipher;         /* EVP_CIPHER_CTX */
@@ -110,6 +111,7 @@ typedef struct {
     int64_t                  key_dts;
     int64_t                  clock;          /* us, epoch at dts 0 */
     size_t                   bytes;          /* in the open part */
+    ngx_uint_t               disk;           /* hls_path: files are told of */
     ngx_media_hls_segment_t  segment;        /* the open one */
     uint32_t                 key;            /* number; 0: none yet */
     uint32_t                 key_left;       /* segments that it is for */
@@ -214,6 +216,12 @@ ngx_int_t ngx_media_hls_crypt_begin(ngx_media_hls_cutter_t *c,
 ngx_int_t ngx_media_hls_crypt_part(ngx_media_hls_out_t *out,
     ngx_media_hls_pack_t *pack, ngx_uint_t last);
 void ngx_media_hls_crypt_free(ngx_media_hls_out_t *out);
+
+
+/* --- ngx_media_hls_told.c ------------------------------------------------- */
+
+/* Services hear of the segment that was closed, where it is not for a file. */
+void ngx_media_hls_told(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out);
 
 
 #endif /* _NGX_MEDIA_HLS_PACK_H_INCLUDED_ */
