@@ -378,7 +378,13 @@ done_testing();
 
 ###############################################################################
 
-END { system("umount -l $dir/full 2>/dev/null") if $dir && $> == 0; }
+END {
+    my $status = $?;
+
+    system("umount -l $dir/full 2>/dev/null") if $dir && $> == 0;
+
+    $? = $status;
+}
 
 sub slurp {
     my ($file) = @_;
