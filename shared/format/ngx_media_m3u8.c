@@ -22,6 +22,14 @@
 #define NGX_MEDIA_M3U8_PARTS       3
 #define NGX_MEDIA_M3U8_SKIP        6
 
+/*
+ * In halves of a part target: the draft asks for two parts, and for three
+ * where nothing is known of their ways.  Here none is longer than was told,
+ * and each is asked for before it is there: half a part is left for its way.
+ */
+
+#define NGX_MEDIA_M3U8_PART_HALVES 5
+
 
 typedef struct {
     const ngx_media_hls_view_t     *view;
@@ -252,8 +260,8 @@ ngx_media_m3u8_control(ngx_media_m3u8_t *m)
 
     if (v->part_target) {
         ngx_media_text_lit(t, "PART-HOLD-BACK=");
-        ngx_media_text_us(t, NGX_MEDIA_M3U8_HOLD_BACK
-                             * (uint64_t) v->part_target);
+        ngx_media_text_us(t, NGX_MEDIA_M3U8_PART_HALVES
+                             * (uint64_t) v->part_target / 2);
         ngx_media_text_lit(t, ",");
     }
 

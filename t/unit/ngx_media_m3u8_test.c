@@ -197,7 +197,7 @@ test_low_latency(void)
             "#EXT-X-VERSION:6\n"
             "#EXT-X-TARGETDURATION:2\n"
             "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,"
-            "PART-HOLD-BACK=1.500000,HOLD-BACK=6.000000\n"
+            "PART-HOLD-BACK=1.250000,HOLD-BACK=6.000000\n"
             "#EXT-X-PART-INF:PART-TARGET=0.500000\n"
             "#EXT-X-INDEPENDENT-SEGMENTS\n"
             "#EXT-X-MEDIA-SEQUENCE:100\n"
