@@ -15,7 +15,7 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ server seconds publish_clip live analyse check_played
-    run_for as_user found script /;
+    run_for as_user found script open_page reported fields /;
 
 use File::Copy qw/ copy /;
 use File::Path qw/ make_path /;
@@ -28,6 +28,8 @@ use Test::Nginx;
 
 
 our $FPS = 25;
+
+my $profiles = 0;
 
 
 sub seconds { return $ENV{TEST_CLIENT_SECONDS} || 8 }
@@ -286,6 +288,62 @@ sub script {
     ($file) = grep { -f } @files;
 
     return $file;
+}
+
+
+# Chromium, headless, with a page of the server under test; gives its pid.
+# What the page found out comes as a request for /report?key=value&...
+
+sub open_page {
+    my ($t, $url) = @_;
+
+    my $profile = $t->testdir() . '/profile-' . ++$profiles;
+
+    make_path($profile);
+
+    return $t->run_daemon('chromium', qw/ --headless --no-sandbox
+        --disable-gpu --disable-quic --no-first-run
+        --disable-background-networking --disable-component-update
+        --disable-sync --disable-dev-shm-usage --mute-audio
+        --autoplay-policy=no-user-gesture-required
+        --remote-debugging-port=0 /, "--user-data-dir=$profile", $url);
+}
+
+
+# Waits for the report whose arguments match; undef where none came.
+
+sub reported {
+    my ($t, $what, $timeout) = @_;
+
+    my $line;
+
+    wait_until(sub {
+        ($line) = grep { /$what/ } ($t->read_file('access.log') || '')
+            =~ m!GET /report\?(\S*)!g;
+        return defined $line;
+    }, $timeout);
+
+    return defined $line ? fields($line) : undef;
+}
+
+
+# The arguments of a request as a hash.
+
+sub fields {
+    my ($line) = @_;
+
+    my %fields;
+
+    for my $pair (split /&/, $line // '') {
+        my ($key, $value) = split /=/, $pair, 2;
+
+        $value //= '';
+        $value =~ tr/+/ /;
+        $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
+        $fields{$key} = $value;
+    }
+
+    return \%fields;
 }
 
 

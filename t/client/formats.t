@@ -23,7 +23,6 @@ use Client;
 use Packets;
 
 use File::Copy qw/ copy /;
-use File::Path qw/ make_path /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -393,7 +392,11 @@ sub gstreamer {
         }
 
         cmp_ok(@apart ? max(map { abs } @apart) : 1000, '<', 20,
-            "GStreamer, $name: " . @apart . ' flashes and beeps, ms');
+            "GStreamer, $name: " . @apart . ' flashes and beeps, ms')
+            or diag("pictures: $pictures[0] .. $pictures[-1]",
+                map { sprintf ' %s: %s', $_->[0],
+                    join ' ', map { sprintf '%.3f', $_ } @{$_->[1]} }
+                [ flashes => \@flash ], [ beeps => \@beep ]);
         note(sprintf 'GStreamer, %s: %d pictures, beep after flash %.1f .. '
             . '%.1f ms', $name, scalar @pictures, min(@apart, 1000),
             max(@apart, -1000));
@@ -445,16 +448,9 @@ sub play_page {
     } @players;
 
     $t->write_file("page.html", page($list));
-    make_path("$d/profile");
 
-    my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox
-        --disable-gpu --disable-quic --no-first-run
-        --disable-background-networking --disable-component-update
-        --disable-sync --disable-dev-shm-usage --mute-audio
-        --autoplay-policy=no-user-gesture-required
-        --remote-debugging-port=0 /, "--user-data-dir=$d/profile",
-        'http://127.0.0.1:' . port(8080) . "/page.html?seconds="
-        . $seconds);
+    my $pid = open_page($t, 'http://127.0.0.1:' . port(8080)
+        . "/page.html?seconds=$seconds");
 
     my %line;
 
@@ -468,12 +464,7 @@ sub play_page {
         my $p = $players[$i];
         my $name = ($p->{script} eq 'flvjs' ? 'flv.js' : 'mpegts.js')
             . ", $p->{kind}.$p->{format} over $p->{scheme}";
-        my %got = map { split /=/, $_, 2 } split /&/, $line{$i} // '';
-
-        for (values %got) {
-            s/\+/ /g;
-            s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
-        }
+        my %got = %{fields($line{$i})};
 
         is($got{errors}, '', "$name: no error");
         cmp_ok($got{time} || 0, '>=', $seconds, "$name: plays");

@@ -20,7 +20,6 @@ use Test::Nginx::HLS ();
 use Client;
 
 use File::Copy qw/ copy /;
-use File::Path qw/ make_path /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -151,14 +150,13 @@ sub vlc {
 sub gstreamer {
     my ($app, $url) = @_;
 
-    # without the buffer of uridecodebin, which a small stream fills slowly, and
-    # without a clock: hlsdemux takes the times of fMP4 for such as begin at 0
-    # with the playlist, and waits as long as the stream has run before
+    # playbin3 takes hlsdemux2: the older hlsdemux, of playbin, takes the times
+    # of fMP4 for such as begin at 0 with the playlist, and waits for as long
+    # as the stream ran before
 
-    my $out = run_for($t, $seconds + 12, qw/ gst-launch-1.0 -v souphttpsrc /,
-        "location=$url", split ' ', '! hlsdemux ! decodebin name=d
-        d. ! queue ! videoconvert ! progressreport update-freq=1 name=video
-        ! fakesink sync=false d. ! queue ! audioconvert ! fakesink sync=false');
+    my $out = run_for($t, $seconds + 8, qw/ gst-launch-1.0 -v playbin3 /,
+        "uri=$url", 'video-sink=videoconvert ! progressreport update-freq=1'
+        . ' name=video ! fakesink sync=true', 'audio-sink=fakesink sync=true');
 
     my @at = $out =~ /video \([\d:]+\): (\d+)/g;
 
@@ -299,44 +297,24 @@ sub play_page {
     my ($player, $app, $behind) = @_;
 
     my $name = "$player, $app";
-    my $profile = "$d/profile-$player-$app";
     my $time = $seconds + 4;
 
-    make_path($profile);
+    my $pid = open_page($t, "$http/play.html?player=$player&app=$app"
+        . "&seconds=$time");
+    my $got = reported($t, qr/^player=$player&app=$app&/, $time + 40);
+    my %report = %{$got || {}};
 
-    my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox
-        --disable-gpu --disable-quic --no-first-run
-        --disable-background-networking --disable-component-update
-        --disable-sync --disable-dev-shm-usage --mute-audio
-        --autoplay-policy=no-user-gesture-required
-        --remote-debugging-port=0 /, "--user-data-dir=$profile",
-        "$http/play.html?player=$player&app=$app&seconds=$time");
-
-    my $line;
-
-    wait_until(sub {
-        ($line) = ($t->read_file('access.log') || '')
-            =~ m!GET /report\?(player=$player&app=$app\S*)!;
-    }, $time + 40);
-
-    my %report;
-
-    for my $pair (split /&/, $line || '') {
-        my ($key, $value) = split /=/, $pair, 2;
-        $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
-        $report{$key} = $value;
-    }
-
-    ok(defined $line, "$name: the page has reported");
+    ok($got, "$name: the page has reported");
     is($report{errors}, '', "$name: no error");
     cmp_ok($report{played} || 0, '>=', $seconds * 0.6, "$name: plays");
     cmp_ok($report{total} || 0, '>=', 25 * $seconds * 0.6,
         "$name: pictures decoded");
     is($report{back}, 0, "$name: time does not go back");
 
-    # a player may jump once to where it wants to be, on a busy machine
+    # with low latency a player may jump to where it wants to be
 
-    cmp_ok($report{holes}, '<=', 1, "$name: without holes");
+    cmp_ok($report{holes}, '<=', $app =~ /plain|ts/ ? 0 : 1,
+        "$name: without holes");
     cmp_ok($report{audio} || 0, '>', 1000 * $seconds, "$name: sound decoded");
     cmp_ok($report{latency}, '<', $behind, "$name: behind live, s")
         if $player ne 'videojs';

@@ -18,7 +18,6 @@ use Test::Nginx;
 use Test::Nginx::MP4;
 use Client;
 
-use File::Path qw/ make_path /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -182,31 +181,11 @@ all();
 </html>
 END_OF_PAGE
 
-    make_path("$d/profile");
-
-    my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox
-        --disable-gpu --disable-quic --no-first-run
-        --disable-background-networking --disable-component-update
-        --disable-sync --disable-dev-shm-usage --mute-audio
-        --autoplay-policy=no-user-gesture-required
-        --remote-debugging-port=0 /, "--user-data-dir=$d/profile",
-        'http://127.0.0.1:' . port(8080) . '/mse.html?'
+    my $pid = open_page($t, 'http://127.0.0.1:' . port(8080) . '/mse.html?'
         . join '&', map { "name=$_" } @browser);
 
     for my $name (@browser) {
-        my ($line, %report);
-
-        wait_until(sub {
-            ($line) = ($t->read_file('access.log') || '')
-                =~ m!GET /report\?(name=$name&\S*end=1)!;
-        }, 60);
-
-        for my $pair (split /&/, $line || '') {
-            my ($key, $value) = split /=/, $pair, 2;
-            $value =~ s/\+/ /g;
-            $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
-            $report{$key} = $value;
-        }
+        my %report = %{reported($t, qr/^name=$name&.*end=1/, 60) || {}};
 
         is($report{errors}, '', "$name: MSE takes it, no error");
         is($report{ended}, 1, "$name: plays to its end");

@@ -18,7 +18,6 @@ use Test::Nginx;
 use Client;
 
 use File::Copy qw/ copy /;
-use File::Path qw/ make_path /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -120,35 +119,13 @@ sub play_page {
     my ($format, $scheme) = @_;
 
     my $name = "$format over $scheme";
-    my $profile = "$d/profile-$format-$scheme";
+    my $pid = open_page($t, 'http://127.0.0.1:' . port(8080)
+        . "/play.html?name=clip&seconds=$seconds&format=$format"
+        . "&scheme=$scheme");
+    my $got = reported($t, qr/format=$format&scheme=$scheme\b/, $seconds + 40);
+    my %report = %{$got || {}};
 
-    make_path($profile);
-
-    my $pid = $t->run_daemon('chromium', qw/ --headless --no-sandbox
-        --disable-gpu --disable-quic --no-first-run
-        --disable-background-networking --disable-component-update
-        --disable-sync --disable-dev-shm-usage --mute-audio
-        --autoplay-policy=no-user-gesture-required
-        --remote-debugging-port=0 /, "--user-data-dir=$profile",
-        'http://127.0.0.1:' . port(8080) . '/play.html?name=clip'
-        . "&seconds=$seconds&format=$format&scheme=$scheme");
-
-    my $line;
-
-    wait_until(sub {
-        ($line) = ($t->read_file('access.log') || '')
-            =~ m!GET /report\?(\S*format=$format&scheme=$scheme\S*)!;
-    }, $seconds + 40);
-
-    my %report;
-
-    for my $pair (split /&/, $line || '') {
-        my ($key, $value) = split /=/, $pair, 2;
-        $value =~ s/%([0-9A-Fa-f]{2})/chr(hex $1)/ge;
-        $report{$key} = $value;
-    }
-
-    ok(defined $line, "$name: the page has reported");
+    ok($got, "$name: the page has reported");
     is($report{errors}, '', "$name: no error");
     cmp_ok($report{played} || 0, '>=', $seconds * 0.6, "$name: plays");
     cmp_ok($report{total} || 0, '>=', 25 * $seconds * 0.6,

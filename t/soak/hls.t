@@ -30,7 +30,6 @@ use Client ();
 use Soak qw/ soak /;
 
 use File::Copy qw/ copy /;
-use File::Path qw/ make_path /;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -116,15 +115,8 @@ for my $i (0 .. $#streams) {
         '--ll', "--seconds=$seconds", "--decode=$decode", $url);
 }
 
-make_path("$d/profile");
-
-my $chromium = $t->run_daemon('chromium', qw/ --headless --no-sandbox
-    --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-    --disable-dev-shm-usage --mute-audio
-    --autoplay-policy=no-user-gesture-required
-    --remote-debugging-port=0 /, "--user-data-dir=$d/profile",
-    'http://127.0.0.1:' . port(8080) . "/page.html?seconds=$seconds");
+my $chromium = Client::open_page($t, 'http://127.0.0.1:' . port(8080)
+    . "/page.html?seconds=$seconds");
 
 my $begin = time();
 
@@ -146,7 +138,7 @@ wait_until(sub {
 
 for my $i (0 .. $#streams) {
     my $s = $streams[$i];
-    my %got = map { split /=/, $_, 2 } split /&/, $line{$i} // '';
+    my %got = %{Client::fields($line{$i})};
 
     is($got{errors}, '', "$s->{part}, hls.js: no error");
     cmp_ok($got{time} || 0, '>=', $seconds - 5, "$s->{part}, hls.js: plays");
