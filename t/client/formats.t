@@ -121,7 +121,7 @@ sub publish_all {
             -v error /, @clip, qw/ -t 100 /, @codecs, "$d/$kind.mp4");
     }
 
-    is($t->wait_daemon($_, 60), 0, 'a clip is made') for @make;
+    is($t->wait_daemon($_, 120), 0, 'a clip is made') for @make;
 
     for my $kind (sort keys %kinds) {
         if ($kind =~ /hevc|opus/) {
@@ -343,9 +343,11 @@ sub gstreamer {
         my (undef, $has, $out) = @_;
         my $pictures = () = $out =~ /GstVideoAnalyse/g;
         my $sounds = () = $out =~ / level,/g;
+        my $flashes = () = $out =~ /luma-average=\(double\)0[.][89]/g;
 
         return $pictures >= ($has =~ /v/ ? 25 * $seconds : 0)
-            && $sounds >= ($has =~ /a/ ? 200 * $seconds : 0);
+            && $sounds >= ($has =~ /a/ ? 200 * $seconds : 0)
+            && $flashes >= ($has eq 'av' ? 3 : 0);
     });
 
     for my $what (@all) {
