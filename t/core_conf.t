@@ -70,6 +70,67 @@ for my $case (
         "application a { }\napplication a { }" ],
     [ 8, 'unknown directive', 'nothing_of_the_kind on;' ],
     [ 9, 'duplicate', "}\nmedia {" ],
+
+    # of two values that do not go together the inner one is told, or the last
+
+    [ 9, 'latency of 5000 ms must be shorter than queue_length, 2000 ms, in',
+        "send_latency 5s;\nqueue_length 2s;" ],
+    [ 10, 'latency of 5000 ms must be shorter than queue_length, 2000 ms, in',
+        "send_latency 5s;\napplication a {\nqueue_length 2s;\n}" ],
+    [ 12, 'must be shorter than queue_length, 11000 ms, in',
+        "application x { queue_length 2s; }\nvhost v {\napplication a {"
+        . " send_latency 1s; }\n}\nvhost w { application b { send_latency"
+        . " 20s; } }\nqueue_length 11s;" ],
+
+    # the same of HTTP streaming, in each kind of block
+
+    [ 8, 'invalid value "yes".*say "off" or "on" or "demand"', 'hls yes;' ],
+    [ 9, 'invalid value "mp3".*say "fmp4" or "mpegts"',
+        "vhost v {\nhls_container mp3; }" ],
+    [ 9, 'duplicate', "hls on;\nhls on;" ],
+    [ 9, 'duplicate', "hls_key_url /a;\nhls_key_url /b;" ],
+    [ 9, 'duplicate', "hls_fragments_per_key 1;\nhls_fragments_per_key 1;" ],
+    [ 8, 'must be "on" or "off"', 'hls_session 1;' ],
+    [ 9, 'must be "on" or "off"', "application a {\ndash yes; }" ],
+    [ 8, 'invalid time "soon" in "hls_window", say', 'hls_window soon;' ],
+    [ 8, 'invalid time "x" in "hls_fragment", say.* 500ms and 60s',
+        'hls_fragment x;' ],
+    [ 9, 'invalid time "100ms" in "hls_fragment", say.* 500ms and 60s',
+        "application a {\nhls_fragment 100ms; }" ],
+    [ 10, 'invalid time "61s" in "hls_fragment", say.* 500ms and 60s',
+        "vhost v {\napplication a {\nhls_fragment 61s; } }" ],
+    [ 8, 'invalid number "0" in "hls_fragments_per_key", say 1 or more',
+        'hls_fragments_per_key 0;' ],
+    [ 8, 'invalid number "-1" in "hls_fragments_per_key", say 1 or more',
+        'hls_fragments_per_key -1;' ],
+    [ 8, 'hls_part of 20 ms must be 0, or 100ms or more', 'hls_part 20ms;' ],
+    [ 9, 'hls_part of 3000 ms must .*not longer than hls_fragment, 2000 ms,',
+        "vhost v {\nhls_part 3s; }" ],
+    [ 10, 'hls_part of 3000 ms must .*not longer than hls_fragment, 1000 ms,',
+        "hls_fragment 4s; hls_part 3s;\nvhost v {\nhls_fragment 1s; }" ],
+    [ 8, 'hls_window of 3000 ms is too short, say three times',
+        'hls_window 3s;' ],
+    [ 11, 'hls_window of 8000 ms is too short.* 3000 ms,',
+        "hls_window 8s;\nvhost v {\napplication a {\nhls_fragment 3s; } }" ],
+    [ 10, 'hls_window of 8000 ms is too short.* 3000 ms,',
+        "hls_fragment 3s;\napplication a {\nhls_window 8s; }" ],
+    [ 8, 'hls_window of 86400000 ms has more than 504 segments',
+        'hls_window 1d;' ],
+    [ 9, 'hls_window of 7200000 ms must not be longer than 1h',
+        "hls_fragment 60s;\nhls_window 2h;" ],
+    [ 12, 'hls_window of 180000 ms has more than .* keys, give',
+        "hls_window 3m;\nvhost v {\nhls_fragments_per_key 1;\n"
+        . "application a {\nhls_keys on; } }" ],
+    [ 10, '"dash on" needs "hls_container fmp4"',
+        "hls_container mpegts;\nvhost v {\ndash on; }" ],
+    [ 9, '"dash on" and "hls_keys on" exclude each other',
+        "dash on;\nhls_keys on;" ],
+    [ 11, '"hls_path" and "hls_keys on" exclude each other',
+        "hls_path %%TESTDIR%%;\nvhost v {\napplication a {\nhls_keys on; }"
+        . "\n}" ],
+    [ 10, '"hls_path" and "hls_keys on" exclude each other',
+        "hls_keys on;\napplication a {\nhls_path %%TESTDIR%%; }" ],
+    [ 9, 'duplicate hls_group "a"', "hls_group a b;\nhls_group a c;" ],
 ) {
     my ($line, $what, $text) = @$case;
     my ($status, $log) = check("media {\n$text\n}");
@@ -79,6 +140,8 @@ for my $case (
     ok($status != 0, "$name is refused");
     like($log, qr/\[emerg\].*$what.*nginx\.conf:$line$/m,
         "$name: why and where");
+    is(scalar(() = $log =~ /\[(?!notice|info|debug)\w+\]/g), 1,
+        "$name: in one line");
 }
 
 # and what is not
@@ -91,7 +154,14 @@ for my $text ('', 'application live { }', 'vhost *.example.com { }',
         . ' reduce_sequence_header on; publish_timeout 1s;'
         . ' publish_conflict replace; republish_wait 0; idle_timeout 0;',
     "application a {\ngop_cache off; send_latency 1s; }\ngop_cache on;",
-    'application a/b/c { publish_timeout 1s 2s; }')
+    'application a/b/c { publish_timeout 1s 2s; }',
+    'hls demand; hls_fragment 500ms; hls_part 0; hls_window 1500ms;'
+        . ' hls_fragments_per_key 1000000; hls_key_url "";',
+    'hls_keys on; application a { hls_keys off; dash on; }',
+    'hls_container mpegts; vhost v { hls_container fmp4; application a {'
+        . ' dash on; } }',
+    'hls_keys on; application a { hls_keys off; hls_path %%TESTDIR%%/a; }',
+    'hls_path %%TESTDIR%%/a; vhost v { hls_path off; hls_keys on; }')
 {
     my ($status, $log) = check("media {\n$text\n}");
 

@@ -131,8 +131,6 @@ typedef struct {
     ngx_msec_t   idle_timeout;
 
     ngx_uint_t   listens;                  /* NGX_MEDIA_LISTENS_* */
-
-    ngx_array_t *where;                    /* of ngx_media_conf_where_t */
 } ngx_media_core_conf_t;
 
 /*
@@ -160,6 +158,73 @@ extern ngx_module_t  ngx_media_policy_module;     /* NGX_MEDIA_MODULE */
 #define ngx_media_core_conf(s)                                                \
     ((ngx_media_core_conf_t *)                                                \
      ngx_media_session_get_conf(s, ngx_media_policy_module))
+
+
+/* --- values of a policy ------------------------------------------------- */
+
+/*
+ * Setters for directives in media{}, vhost{} and application{}, all in the
+ * same way: the command has NGX_MEDIA_POLICY_CONF, NGX_MEDIA_CONF_OFFSET and
+ * the offset of the field; create_conf() sets the field to its unset value;
+ * merge_conf() merges it with nginx's macro.  What cmd->post is:
+ *
+ *              field            unset                 post
+ *    _flag     ngx_flag_t       NGX_CONF_UNSET        NULL
+ *    _msec     ngx_msec_t       NGX_CONF_UNSET_MSEC   a range or NULL
+ *    _size     size_t           NGX_CONF_UNSET_SIZE   a range or NULL
+ *    _num      ngx_int_t        NGX_CONF_UNSET        a range or NULL
+ *              or ngx_uint_t    NGX_CONF_UNSET_UINT
+ *    _enum     ngx_uint_t       NGX_CONF_UNSET_UINT   ngx_conf_enum_t[]
+ *    _str      ngx_str_t        zeroed                NULL
+ *    _list     ngx_array_t *    NGX_CONF_UNSET_PTR    NULL
+ *
+ * A list is of ngx_str_t, all values in one directive; "off" alone makes it
+ * empty, which ends what would be inherited.  A value that can not be is
+ * refused at its line.  Each setter notes the line, and where values do not go
+ * together, merge_conf() returns what ngx_media_conf_fault() does:
+ *
+ *    { ngx_string("x_time"), NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+ *      ngx_media_conf_set_msec, NGX_MEDIA_CONF_OFFSET,
+ *      offsetof(ngx_media_x_conf_t, time), &ngx_media_x_time_range },
+ *
+ *    conf->time = NGX_CONF_UNSET_MSEC;
+ *
+ *    ngx_conf_merge_msec_value(conf->time, prev->time, 5000);
+ *
+ *    if (conf->time > conf->limit) {
+ *        return ngx_media_conf_fault(cf, "x_time x_limit",
+ *                                    "x_time of %M ms is longer than x_limit, "
+ *                                    "%M ms,", conf->time, conf->limit);
+ *    }
+ *
+ * A setter of a module's own ends with return ngx_media_conf_note(cf, cmd).
+ */
+
+typedef struct {
+    ngx_int_t    min;
+    ngx_int_t    max;
+    const char  *say;             /* "between 500ms and 60s" */
+} ngx_media_conf_range_t;
+
+char *ngx_media_conf_set_flag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_str(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_media_conf_set_list(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Notes where a value of this block stands.  NGX_CONF_OK or _ERROR. */
+char *ngx_media_conf_note(ngx_conf_t *cf, ngx_command_t *cmd);
+
+/*
+ * Only in merge_conf(): logs one line, which ends with the place of one of the
+ * directives in names (words with a space between, of any module): in the
+ * block that is merged or else in the one around it, the last one there.  fmt
+ * is as for ngx_log_error().  Always returns NGX_CONF_ERROR.
+ */
+char *ngx_media_conf_fault(ngx_conf_t *cf, const char *names,
+    const char *fmt, ...);
 
 
 /* --- sessions ----------------------------------------------------------- */

@@ -15,18 +15,13 @@
 #include "ngx_media_core.h"
 
 
-typedef struct {
-    char          *(*set)(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-    void           *post;
-} ngx_media_conf_setter_t;
-
-
 static void **ngx_media_conf_create(ngx_conf_t *cf);
-static char *ngx_media_conf_merge(ngx_conf_t *cf, void **prev, void **conf);
+static char *ngx_media_conf_merge(ngx_conf_t *cf, ngx_media_main_conf_t *mcf,
+    void **conf);
 static char *ngx_media_conf_merge_all(ngx_conf_t *cf,
     ngx_media_main_conf_t *mcf);
-static char *ngx_media_conf_merge_vhost(ngx_conf_t *cf,
-    ngx_media_vhost_t *vhost);
+static char *ngx_media_conf_merge_apps(ngx_conf_t *cf,
+    ngx_media_main_conf_t *mcf, ngx_array_t *apps);
 static ngx_int_t ngx_media_conf_main(ngx_conf_t *cf,
     ngx_media_main_conf_t *mcf);
 
@@ -38,20 +33,11 @@ static ngx_uint_t ngx_media_conf_name_ok(ngx_str_t *name,
     ngx_media_name_kind_e kind);
 static char *ngx_media_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_media_conf_value(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_media_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_media_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_media_conf_publish_timeout(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static void *ngx_media_policy_create_conf(ngx_conf_t *cf);
 static char *ngx_media_policy_merge_conf(ngx_conf_t *cf, void *prev,
     void *conf);
-static ngx_media_conf_where_t *ngx_media_conf_where(
-    ngx_media_core_conf_t *conf, ngx_media_core_conf_t *prev,
-    const char *name);
 
 
 #define NGX_MEDIA_ZONE_SMALL   (64 * 1024 * 1024)
@@ -81,31 +67,6 @@ static ngx_conf_enum_t  ngx_media_conflicts[] = {
 };
 
 
-static ngx_media_conf_setter_t  ngx_media_set_flag = {
-    ngx_conf_set_flag_slot, NULL
-};
-
-static ngx_media_conf_setter_t  ngx_media_set_msec = {
-    ngx_media_conf_msec, NULL
-};
-
-static ngx_media_conf_setter_t  ngx_media_set_jitter = {
-    ngx_media_conf_enum, ngx_media_jitters
-};
-
-static ngx_media_conf_setter_t  ngx_media_set_atc = {
-    ngx_media_conf_enum, ngx_media_atcs
-};
-
-static ngx_media_conf_setter_t  ngx_media_set_conflict = {
-    ngx_media_conf_enum, ngx_media_conflicts
-};
-
-static ngx_media_conf_setter_t  ngx_media_set_publish_timeout = {
-    ngx_media_conf_publish_timeout, NULL
-};
-
-
 static ngx_command_t  ngx_media_policy_commands[] = {
 
     { ngx_string("vhost"),
@@ -131,80 +92,80 @@ static ngx_command_t  ngx_media_policy_commands[] = {
 
     { ngx_string("gop_cache"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_media_conf_value,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, gop_cache),
-      &ngx_media_set_flag },
+      NULL },
 
     { ngx_string("queue_length"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, queue_length),
-      &ngx_media_set_msec },
+      NULL },
 
     { ngx_string("send_latency"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, send_latency),
-      &ngx_media_set_msec },
+      NULL },
 
     { ngx_string("time_jitter"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_enum,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, time_jitter),
-      &ngx_media_set_jitter },
+      ngx_media_jitters },
 
     { ngx_string("mix_correct"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_media_conf_value,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, mix_correct),
-      &ngx_media_set_flag },
+      NULL },
 
     { ngx_string("atc"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_enum,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, atc),
-      &ngx_media_set_atc },
+      ngx_media_atcs },
 
     { ngx_string("reduce_sequence_header"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_media_conf_value,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, reduce_sequence_header),
-      &ngx_media_set_flag },
+      NULL },
 
     { ngx_string("publish_timeout"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE12,
-      ngx_media_conf_value,
+      ngx_media_conf_publish_timeout,
       NGX_MEDIA_CONF_OFFSET,
       0,
-      &ngx_media_set_publish_timeout },
+      NULL },
 
     { ngx_string("publish_conflict"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_enum,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, publish_conflict),
-      &ngx_media_set_conflict },
+      ngx_media_conflicts },
 
     { ngx_string("republish_wait"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, republish_wait),
-      &ngx_media_set_msec },
+      NULL },
 
     { ngx_string("idle_timeout"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_conf_value,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_core_conf_t, idle_timeout),
-      &ngx_media_set_msec },
+      NULL },
 
       ngx_null_command
 };
@@ -363,6 +324,9 @@ ngx_media_conf_main(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
         != NGX_OK
         || ngx_array_init(&mcf->vhosts, cf->pool, 4,
                           sizeof(ngx_media_vhost_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->where, cf->pool, 16,
+                          sizeof(ngx_media_conf_where_t))
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -420,7 +384,7 @@ ngx_media_conf_name_ok(ngx_str_t *name, ngx_media_name_kind_e kind)
 }
 
 
-static ngx_media_main_conf_t *
+ngx_media_main_conf_t *
 ngx_media_conf_main_of(ngx_conf_t *cf)
 {
     return (ngx_media_main_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
@@ -624,111 +588,6 @@ ngx_media_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *unused)
 
 /* --- values ------------------------------------------------------------- */
 
-/* remembers where a value was set, then sets it as cmd->post says */
-
-static char *
-ngx_media_conf_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_media_core_conf_t *ccf = conf;
-
-    char                     *rv;
-    ngx_command_t             real;
-    ngx_media_conf_where_t   *where;
-    ngx_media_conf_setter_t  *setter;
-
-    setter = cmd->post;
-    real = *cmd;
-    real.post = setter->post;
-
-    rv = setter->set(cf, &real, conf);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    where = ngx_array_push(ccf->where);
-
-    if (where == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    where->cmd = cmd;
-    where->file = cf->conf_file->file.name.data;
-    where->line = cf->conf_file->line;
-
-    return NGX_CONF_OK;
-}
-
-
-/* as nginx's own setter, but it tells what may be said */
-
-static char *
-ngx_media_conf_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    u_char           *last, buf[128];
-    ngx_str_t        *value;
-    ngx_uint_t       *np;
-    ngx_conf_enum_t  *e;
-
-    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
-
-    if (*np != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    last = buf;
-
-    for (e = cmd->post; e->name.len; e++) {
-
-        if (e->name.len == value[1].len
-            && ngx_strncmp(e->name.data, value[1].data, e->name.len) == 0)
-        {
-            *np = e->value;
-            return NGX_CONF_OK;
-        }
-
-        last = ngx_slprintf(last, buf + sizeof(buf), "%s\"%V\"",
-                            (last == buf) ? "" : " or ", &e->name);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\", say %*s", &value[1],
-                       &cmd->name, (size_t) (last - buf), buf);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_media_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_int_t    ms;
-    ngx_str_t   *value;
-    ngx_msec_t  *msp;
-
-    msp = (ngx_msec_t *) ((char *) conf + cmd->offset);
-
-    if (*msp != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    ms = ngx_parse_time(&value[1], 0);
-
-    if (ms == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" in \"%V\", say for example "
-                           "10s or 500ms", &value[1], &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    *msp = (ngx_msec_t) ms;
-
-    return NGX_CONF_OK;
-}
-
-
 static char *
 ngx_media_conf_publish_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -764,7 +623,7 @@ ngx_media_conf_publish_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_note(cf, cmd);
 }
 
 
@@ -776,12 +635,6 @@ ngx_media_policy_create_conf(ngx_conf_t *cf)
     conf = ngx_pcalloc(cf->pool, sizeof(ngx_media_core_conf_t));
 
     if (conf == NULL) {
-        return NULL;
-    }
-
-    conf->where = ngx_array_create(cf->pool, 4,
-                                   sizeof(ngx_media_conf_where_t));
-    if (conf->where == NULL) {
         return NULL;
     }
 
@@ -808,8 +661,6 @@ ngx_media_policy_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_media_core_conf_t *prev = parent;
     ngx_media_core_conf_t *conf = child;
 
-    ngx_media_conf_where_t  *where;
-
     ngx_conf_merge_value(conf->gop_cache, prev->gop_cache, 1);
     ngx_conf_merge_msec_value(conf->queue_length, prev->queue_length, 10000);
     ngx_conf_merge_msec_value(conf->send_latency, prev->send_latency, 0);
@@ -829,66 +680,37 @@ ngx_media_policy_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 10000);
 
     if (conf->queue_length < 500) {
-        where = ngx_media_conf_where(conf, prev, "queue_length");
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "queue_length of %M ms is too short, say 500ms or more "
-                      "in %s:%ui", conf->queue_length,
-                      where ? where->file : (u_char *) "",
-                      where ? where->line : 0);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "queue_length",
+                                    "queue_length of %M ms is too short, say "
+                                    "500ms or more", conf->queue_length);
     }
 
     if (conf->send_latency >= conf->queue_length) {
-        where = ngx_media_conf_where(conf, prev, "send_latency");
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "send_latency of %M ms must be shorter than "
-                      "queue_length, %M ms, in %s:%ui",
-                      conf->send_latency, conf->queue_length,
-                      where ? where->file : (u_char *) "",
-                      where ? where->line : 0);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "send_latency queue_length",
+                                    "send_latency of %M ms must be shorter "
+                                    "than queue_length, %M ms,",
+                                    conf->send_latency, conf->queue_length);
     }
 
     return NGX_CONF_OK;
 }
 
 
-/* where the value that counts was set: here, or in the block around */
-
-static ngx_media_conf_where_t *
-ngx_media_conf_where(ngx_media_core_conf_t *conf, ngx_media_core_conf_t *prev,
-    const char *name)
-{
-    ngx_uint_t               i;
-    ngx_media_conf_where_t  *where;
-
-    for ( ;; ) {
-        where = conf->where->elts;
-
-        for (i = 0; i < conf->where->nelts; i++) {
-            if (ngx_strcmp(where[i].cmd->name.data, name) == 0) {
-                return &where[i];
-            }
-        }
-
-        if (conf == prev || prev == NULL) {
-            return NULL;
-        }
-
-        conf = prev;
-    }
-}
-
-
 /* --- merge -------------------------------------------------------------- */
 
+/* merges the innermost block so far into conf, which becomes that */
+
 static char *
-ngx_media_conf_merge(ngx_conf_t *cf, void **prev, void **conf)
+ngx_media_conf_merge(ngx_conf_t *cf, ngx_media_main_conf_t *mcf, void **conf)
 {
-    char                *rv;
-    ngx_uint_t           i;
-    ngx_module_t        *module;
-    ngx_media_module_t  *ctx;
+    char                 *rv;
+    void                **prev;
+    ngx_uint_t            i;
+    ngx_module_t         *module;
+    ngx_media_module_t   *ctx;
+
+    prev = mcf->blocks[mcf->depth++];
+    mcf->blocks[mcf->depth] = conf;
 
     ((ngx_media_conf_ctx_t *) cf->ctx)->conf = conf;
 
@@ -919,7 +741,6 @@ static char *
 ngx_media_conf_merge_all(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
 {
     char                 *rv;
-    void                **none;
     ngx_uint_t            i;
     ngx_module_t         *module;
     ngx_media_vhost_t    *vhost;
@@ -949,28 +770,28 @@ ngx_media_conf_merge_all(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
 
     /* media{} itself takes the defaults from a block with nothing set */
 
-    none = ngx_media_conf_create(cf);
+    mcf->blocks[0] = ngx_media_conf_create(cf);
+    mcf->depth = 0;
 
-    if (none == NULL) {
+    if (mcf->blocks[0] == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_media_conf_merge(cf, none, mcf->def.conf);
+    rv = ngx_media_conf_merge(cf, mcf, mcf->def.conf);
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_media_conf_merge_apps(cf, mcf, &mcf->def.apps);
     }
-
-    rv = ngx_media_conf_merge_vhost(cf, &mcf->def);
 
     vhost = mcf->vhosts.elts;
 
     for (i = 0; rv == NGX_CONF_OK && i < mcf->vhosts.nelts; i++) {
 
-        rv = ngx_media_conf_merge(cf, mcf->def.conf, vhost[i].conf);
+        rv = ngx_media_conf_merge(cf, mcf, vhost[i].conf);
 
         if (rv == NGX_CONF_OK) {
-            rv = ngx_media_conf_merge_vhost(cf, &vhost[i]);
+            rv = ngx_media_conf_merge_apps(cf, mcf, &vhost[i].apps);
+            mcf->depth--;
         }
     }
 
@@ -979,21 +800,24 @@ ngx_media_conf_merge_all(ngx_conf_t *cf, ngx_media_main_conf_t *mcf)
 
 
 static char *
-ngx_media_conf_merge_vhost(ngx_conf_t *cf, ngx_media_vhost_t *vhost)
+ngx_media_conf_merge_apps(ngx_conf_t *cf, ngx_media_main_conf_t *mcf,
+    ngx_array_t *apps)
 {
     char             *rv;
     ngx_uint_t        i;
     ngx_media_app_t  *app;
 
-    app = vhost->apps.elts;
+    app = apps->elts;
 
-    for (i = 0; i < vhost->apps.nelts; i++) {
+    for (i = 0; i < apps->nelts; i++) {
 
-        rv = ngx_media_conf_merge(cf, vhost->conf, app[i].conf);
+        rv = ngx_media_conf_merge(cf, mcf, app[i].conf);
 
         if (rv != NGX_CONF_OK) {
             return rv;
         }
+
+        mcf->depth--;
     }
 
     return NGX_CONF_OK;

@@ -360,22 +360,34 @@ typedef struct {
 } ngx_media_vhost_t;
 
 
+/* where a value of a policy was set: for messages of the merge */
+
+typedef struct {
+    void           **conf;          /* of its block */
+    ngx_str_t        name;          /* of the directive */
+    u_char          *file;
+    ngx_uint_t       line;
+} ngx_media_conf_where_t;
+
+
+/* one in another, the outermost one being where the defaults come from */
+
+#define NGX_MEDIA_CONF_BLOCKS  4    /* none, media, vhost, application */
+
+
 typedef struct {
     size_t           zone;
     void           **main_conf;     /* of NGX_MEDIA_MODULEs */
     ngx_media_vhost_t   def;        /* media{} itself */
     ngx_array_t      vhosts;        /* of ngx_media_vhost_t */
+    ngx_array_t      where;         /* of ngx_media_conf_where_t */
+
+    /* the merge: blocks[depth - 1] goes into blocks[depth] */
+    void           **blocks[NGX_MEDIA_CONF_BLOCKS];
+    ngx_uint_t       depth;
+
     unsigned         block:1;       /* media{} was seen */
 } ngx_media_main_conf_t;
-
-
-/* where a value of a policy was set: for messages after the merge */
-
-typedef struct {
-    ngx_command_t   *cmd;
-    u_char          *file;
-    ngx_uint_t       line;
-} ngx_media_conf_where_t;
 
 
 extern ngx_module_t  ngx_media_api_module;
@@ -384,6 +396,8 @@ extern ngx_module_t  ngx_media_hls_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);
+/* while the configuration is read */
+ngx_media_main_conf_t *ngx_media_conf_main_of(ngx_conf_t *cf);
 
 /*
  * The vhost for a host name, exact or *.suffix; NULL: not configured, which

@@ -11,10 +11,6 @@
 #include "ngx_media_hls_disk.h"
 
 
-static char *ngx_media_hls_set_msec(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_media_hls_set_enum(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_media_hls_group(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_media_hls_create_conf(ngx_conf_t *cf);
@@ -24,6 +20,8 @@ static void ngx_media_hls_merge_session(ngx_conf_t *cf,
 static char *ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_media_hls_check_conf(ngx_conf_t *cf,
+    ngx_media_hls_conf_t *conf);
+static char *ngx_media_hls_check_window(ngx_conf_t *cf,
     ngx_media_hls_conf_t *conf);
 static ngx_int_t ngx_media_hls_init_process(ngx_cycle_t *cycle);
 
@@ -49,46 +47,58 @@ static ngx_conf_enum_t  ngx_media_hls_containers[] = {
 };
 
 
+static ngx_media_conf_range_t  ngx_media_hls_fragment_range = {
+    NGX_MEDIA_HLS_FRAGMENT_MIN,
+    NGX_MEDIA_HLS_FRAGMENT_MAX,
+    "a time between 500ms and 60s"
+};
+
+
+static ngx_media_conf_range_t  ngx_media_hls_per_key_range = {
+    1, 1000000, "1 or more, up to 1000000"
+};
+
+
 static ngx_command_t  ngx_media_hls_commands[] = {
 
     { ngx_string("hls"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_enum,
+      ngx_media_conf_set_enum,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, mode),
       ngx_media_hls_modes },
 
     { ngx_string("hls_fragment"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_msec,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, fragment),
-      NULL },
+      &ngx_media_hls_fragment_range },
 
     { ngx_string("hls_window"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_msec,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, window),
       NULL },
 
     { ngx_string("hls_part"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_msec,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, part),
       NULL },
 
     { ngx_string("hls_container"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_enum,
+      ngx_media_conf_set_enum,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, container),
       ngx_media_hls_containers },
 
     { ngx_string("hls_session"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, session),
       NULL },
@@ -102,28 +112,28 @@ static ngx_command_t  ngx_media_hls_commands[] = {
 
     { ngx_string("hls_keys"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, keys),
       NULL },
 
     { ngx_string("hls_fragments_per_key"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_media_conf_set_num,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, fragments_per_key),
-      NULL },
+      &ngx_media_hls_per_key_range },
 
     { ngx_string("hls_key_url"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_media_conf_set_str,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, key_url),
       NULL },
 
     { ngx_string("dash"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, dash),
       NULL },
@@ -158,21 +168,21 @@ static ngx_command_t  ngx_media_hls_commands[] = {
 
     { ngx_string("hls_cleanup"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, cleanup),
       NULL },
 
     { ngx_string("hls_dispose"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
-      ngx_media_hls_set_msec,
+      ngx_media_conf_set_msec,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, dispose),
       NULL },
 
     { ngx_string("hls_recover"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      ngx_media_conf_set_flag,
       NGX_MEDIA_CONF_OFFSET,
       offsetof(ngx_media_hls_conf_t, recover),
       NULL },
@@ -222,73 +232,6 @@ ngx_media_hls_init_process(ngx_cycle_t *cycle)
     }
 
     return ngx_media_hls_disk_init_worker(cycle);
-}
-
-
-static char *
-ngx_media_hls_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_int_t    ms;
-    ngx_str_t   *value;
-    ngx_msec_t  *msp;
-
-    msp = (ngx_msec_t *) ((char *) conf + cmd->offset);
-
-    if (*msp != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    ms = ngx_parse_time(&value[1], 0);
-
-    if (ms == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" in \"%V\", say for example "
-                           "2s or 300ms", &value[1], &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    *msp = (ngx_msec_t) ms;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_media_hls_set_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    u_char           *last, buf[128];
-    ngx_str_t        *value;
-    ngx_uint_t       *np;
-    ngx_conf_enum_t  *e;
-
-    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
-
-    if (*np != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    last = buf;
-
-    for (e = cmd->post; e->name.len; e++) {
-
-        if (e->name.len == value[1].len
-            && ngx_strncmp(e->name.data, value[1].data, e->name.len) == 0)
-        {
-            *np = e->value;
-            return NGX_CONF_OK;
-        }
-
-        last = ngx_slprintf(last, buf + sizeof(buf), "%s\"%V\"",
-                            (last == buf) ? "" : " or ", &e->name);
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"%V\", say %*s", &value[1],
-                       &cmd->name, (size_t) (last - buf), buf);
-
-    return NGX_CONF_ERROR;
 }
 
 
@@ -363,7 +306,7 @@ ngx_media_hls_group(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         *name = value[i];
     }
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_note(cf, cmd);
 }
 
 
@@ -436,7 +379,7 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ccf = ngx_media_conf_get_module_conf(cf, ngx_media_policy_module);
 
-    (void) ngx_media_hls_disk_merge_conf(cf, prev, conf, ccf->listens);
+    ngx_media_hls_disk_merge_conf(prev, conf, ccf->listens);
     ngx_media_hls_merge_session(cf, prev, conf, ccf->listens);
 
     ngx_conf_merge_msec_value(conf->fragment, prev->fragment, 2000);
@@ -452,89 +395,81 @@ ngx_media_hls_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->key_url, prev->key_url, "");
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
 
-    if (ngx_media_hls_disk_check_conf(cf, conf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
     return ngx_media_hls_check_conf(cf, conf);
 }
 
 
-/* when all is merged */
+/* values that do not go together, when all are merged */
 
 static char *
 ngx_media_hls_check_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
 {
     if (conf->dash && conf->container == NGX_MEDIA_HLS_MPEGTS) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"dash on\" needs \"hls_container fmp4\"");
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "dash hls_container",
+                   "\"dash on\" needs \"hls_container fmp4\"");
     }
 
     if (conf->dash && conf->keys) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"dash on\" and \"hls_keys on\" exclude each other");
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "dash hls_keys",
+                   "\"dash on\" and \"hls_keys on\" exclude each other, say "
+                   "\"off\" to one of them");
     }
 
-    if (conf->fragments_per_key < 1 || conf->fragments_per_key > 1000000) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_fragments_per_key must be 1 or more");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->fragment < NGX_MEDIA_HLS_FRAGMENT_MIN
-        || conf->fragment > NGX_MEDIA_HLS_FRAGMENT_MAX)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_fragment of %M ms must be between 500ms and 60s",
-                      conf->fragment);
-        return NGX_CONF_ERROR;
+    if (conf->path.len && conf->keys) {
+        return ngx_media_conf_fault(cf, "hls_path hls_keys",
+                   "\"hls_path\" and \"hls_keys on\" exclude each other: keys "
+                   "are not written to disk, say \"off\" to one of them");
     }
 
     if (conf->part
         && (conf->part < NGX_MEDIA_HLS_PART_MIN
             || conf->part > conf->fragment))
     {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_part of %M ms must be 0, or 100ms or more and not "
-                      "longer than hls_fragment, %M ms",
-                      conf->part, conf->fragment);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "hls_part hls_fragment",
+                   "hls_part of %M ms must be 0, or 100ms or more and not "
+                   "longer than hls_fragment, %M ms,",
+                   conf->part, conf->fragment);
     }
+
+    return ngx_media_hls_check_window(cf, conf);
+}
+
+
+static char *
+ngx_media_hls_check_window(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
+{
+    ngx_uint_t  segments;
+
+    segments = conf->window / conf->fragment;
 
     if (conf->window < 3 * conf->fragment) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_window of %M ms is too short, say three times "
-                      "hls_fragment or more, which is %M ms",
-                      conf->window, conf->fragment);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "hls_window hls_fragment",
+                   "hls_window of %M ms is too short, say three times "
+                   "hls_fragment or more, which is %M ms,",
+                   conf->window, conf->fragment);
     }
 
-    if (conf->window / conf->fragment > NGX_MEDIA_HLS_SEGMENTS - 8) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_window of %M ms has more than %d segments of "
-                      "hls_fragment, %M ms", conf->window,
-                      NGX_MEDIA_HLS_SEGMENTS - 8, conf->fragment);
-        return NGX_CONF_ERROR;
+    if (segments > NGX_MEDIA_HLS_SEGMENTS - 8) {
+        return ngx_media_conf_fault(cf, "hls_window hls_fragment",
+                   "hls_window of %M ms has more than %d segments of "
+                   "hls_fragment, %M ms,", conf->window,
+                   NGX_MEDIA_HLS_SEGMENTS - 8, conf->fragment);
     }
 
     if (conf->keys
-        && conf->window / conf->fragment / conf->fragments_per_key
-           > NGX_MEDIA_HLS_KEYS - 8)
+        && segments / conf->fragments_per_key > NGX_MEDIA_HLS_KEYS - 8)
     {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_window of %M ms has more than %d keys, give "
-                      "hls_fragments_per_key a larger number",
-                      conf->window, NGX_MEDIA_HLS_KEYS - 8);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf,
+                   "hls_window hls_fragment hls_keys hls_fragments_per_key",
+                   "hls_window of %M ms has more than %d keys, give "
+                   "hls_fragments_per_key a larger number",
+                   conf->window, NGX_MEDIA_HLS_KEYS - 8);
     }
 
     if (conf->window > NGX_MEDIA_HLS_WINDOW_MAX) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "hls_window of %M ms must not be longer than 1h",
-                      conf->window);
-        return NGX_CONF_ERROR;
+        return ngx_media_conf_fault(cf, "hls_window hls_fragment",
+                   "hls_window of %M ms must not be longer than 1h",
+                   conf->window);
     }
 
     return NGX_CONF_OK;

@@ -192,11 +192,8 @@ char *ngx_media_hls_disk_set_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 void ngx_media_hls_disk_create_conf(ngx_media_hls_conf_t *conf);
 /* listens: NGX_MEDIA_LISTENS_* */
-char *ngx_media_hls_disk_merge_conf(ngx_conf_t *cf,
-    ngx_media_hls_conf_t *prev, ngx_media_hls_conf_t *conf,
-    ngx_uint_t listens);
-char *ngx_media_hls_disk_check_conf(ngx_conf_t *cf,
-    ngx_media_hls_conf_t *conf);
+void ngx_media_hls_disk_merge_conf(ngx_media_hls_conf_t *prev,
+    ngx_media_hls_conf_t *conf, ngx_uint_t listens);
 
 
 /* --- worker -------------------------------------------------------------- */

@@ -34,7 +34,7 @@ ngx_media_hls_disk_set_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(name.data, "off") == 0) {
         ngx_str_set(&hcf->path, "");
-        return NGX_CONF_OK;
+        return ngx_media_conf_note(cf, cmd);
     }
 
     if (name.len == 0) {
@@ -76,7 +76,7 @@ ngx_media_hls_disk_set_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     hcf->path = name;
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_note(cf, cmd);
 
 #endif
 }
@@ -138,7 +138,7 @@ ngx_media_hls_disk_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *file = value[1];
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_note(cf, cmd);
 }
 
 
@@ -170,7 +170,7 @@ ngx_media_hls_disk_set_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     hcf->entry_prefix = value[1];
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_note(cf, cmd);
 }
 
 
@@ -183,8 +183,8 @@ ngx_media_hls_disk_create_conf(ngx_media_hls_conf_t *conf)
 }
 
 
-char *
-ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
+void
+ngx_media_hls_disk_merge_conf(ngx_media_hls_conf_t *prev,
     ngx_media_hls_conf_t *conf, ngx_uint_t listens)
 {
     ngx_conf_merge_str_value(conf->path, prev->path, "");
@@ -212,22 +212,4 @@ ngx_media_hls_disk_merge_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
                          ? NGX_MEDIA_HLS_ON : NGX_MEDIA_HLS_DEMAND;
         }
     }
-
-    return NGX_CONF_OK;
-}
-
-
-/* when all else is merged */
-
-char *
-ngx_media_hls_disk_check_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
-{
-    if (conf->path.len && conf->keys) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"hls_path\" and \"hls_keys on\" exclude each "
-                           "other: keys are not written to disk");
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
 }
