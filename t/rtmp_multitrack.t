@@ -577,7 +577,27 @@ cmp_ok($full, '>=', 280 - 4 * 64, "logs are bounded, $full of 280 refused");
 $c = player('wide');
 like(words($c, 4), qr/^v0 avc config, a0 aac config, v0 avc key 0/,
     'and others are served');
-$_->close() for @crowd, $c, $p;
+
+# all tracks have another configuration with each frame
+
+for my $n (1 .. 60) {
+    for my $id (0 .. 6) {
+        $p->video($n * 40, one_track('v', 0, 'avc1', $id,
+            $sps . pack('n', $n), 1));
+        $p->audio($n * 40, one_track('a', 0, 'mp4a', $id,
+            $asc . pack('n', $n)));
+        $p->video($n * 40, one_track('v', 3, 'avc1', $id, $n % 5
+            ? inter($n) : key($n), $n % 5 == 0));
+        $p->audio($n * 40, one_track('a', 1, 'mp4a', $id, sound($n)));
+    }
+}
+
+settle('wide', 60);
+
+my $late = player('wide');
+like(words($late, 4), qr/^v0 avc config, a0 aac config, v0 avc key 60/,
+    'configurations that never rest');
+$_->close() for @crowd, $c, $late, $p;
 
 # nothing happened to the healthy one
 

@@ -249,6 +249,164 @@ attack('a PES that does not end', sub {
 
 ###############################################################################
 
+# MPEG-TS whose tables are hostile
+
+my @crc = map { my $c = $_ << 24; $c = $c & 0x80000000
+    ? ($c << 1 & 0xffffffff) ^ 0x04c11db7 : $c << 1 for 1 .. 8; $c } 0 .. 255;
+my @types = (0x1b, 0x24, 0x0f, 0x11, 0x03, 0x81, 0x87);
+
+attack('a new PMT with each packet', sub {
+    my $s = open_push('pmt', type => 'video/mp2t');
+    my @pmt = map { my $n = $_; psi_packets(0x1000, $n, pmt($n % 32, 0x100,
+        map { [ $types[($n * 7 + $_) % 7], 0x100 + ($n * 3 + $_) % 40 ] }
+        0 .. $n % 16)) } 0 .. 255;
+    my $head = "\0\0\1\xe0\0\0\x80\x80\5\x21\0\1\0\1";
+    my $cc = 0;
+
+    chunk($s, psi_packets(0, 0, pat(1 => 0x1000)));
+
+    for my $round (1 .. 40) {
+        my $body = '';
+
+        for my $n (0 .. $#pmt) {
+            my $pid = 0x100 + $n % 40;
+
+            substr($pmt[$n], 3, 1) = chr(0x10 | $cc++ & 15)
+                if length $pmt[$n] == 188;
+            $body .= $pmt[$n] . packet($pid, $n % 3 == 0, $round,
+                ($n % 3 ? '' : $head) . substr $ts, 200 + $n * 40, 184)
+                . packet($pid, 0, $round + 1, substr $flv, $n * 30, 184);
+        }
+
+        chunk($s, $body);
+    }
+
+    chunk($s, $ts);
+    still_there($s);
+});
+
+attack('all PIDs', sub {
+    my $s = open_push('pids', type => 'video/mp2t');
+    my $cc = 0;
+
+    chunk($s, psi_packets(0, 0, pat(map { $_ => 0x20 + $_ } 1 .. 250)));
+
+    for my $n (0 .. 40) {
+        chunk($s, psi_packets(0x21, 6 * $n, pmt($n, 0x1fff, map { [ 0x1b,
+            0x100 + ($n * 200 + $_) % 0x1e00 ] } 1 .. 200)));
+
+        chunk($s, join '', map { packet($_, 1, 0,
+            "\0\0\1\xe0\0\0\x80\x80\5\x21\0\1\0\1" . 'x' x 170) }
+            map { $n * 200 + $_ } 1 .. 200);
+    }
+
+    still_there($s);
+});
+
+attack('PES that do not end in all streams at once', sub {
+    my $before = most();
+    my @s = map { open_push("all$_", type => 'video/mp2t') } 1 .. 4;
+    my @pids = map { 0x100 + $_ } 0 .. 13;
+    my $tables = psi_packets(0, 0, pat(1 => 0x1000)) . psi_packets(0x1000, 0,
+        pmt(0, 0x100, map { [ $_ & 1 ? 0x81 : 0x1b, 0x100 + $_ ] } 0 .. 13));
+    my $first = join '', map { packet($_, 1, 0, "\0\0\1\xe0\0\0\x80\x80\5"
+        . "\x21\0\1\0\1" . 'x' x 170) } @pids;
+    my $more = join '', map { my $cc = $_; map { packet($_, 0, $cc,
+        'x' x 184) } @pids } 1 .. 15, 0;
+    my $most = 0;
+
+    chunk($_, $tables . $first) for @s;
+
+    for my $n (1 .. 1800) {
+        chunk($_, $more) for @s;
+        next if $n % 100;
+        $most = most() if $most < most();
+    }
+
+    # each holds up to 48 MB
+
+    note("$before KB before, at most $most KB in a worker");
+    die "wrong: $most KB in a worker\n" if $most - $before > 4 * 52000
+        && !$t->has_module('sanitizer');
+
+    still_there($_) for @s;
+});
+
+attack('clocks of MPEG-TS', sub {
+    my @packets = unpack '(a188)*', $ts;
+    my $far = 0;
+
+    for my $n (0 .. 20) {
+        my $body = '';
+
+        for my $p (@packets) {
+            my $q = $p;
+            my $time = (0, (1 << 33) - 1, 1 << 32, ($far += 1 << 31) & (1 << 33)
+                - 1, rnd(0x7fffffff), $far)[$n % 2 ? rnd(6) : $n / 2 % 6];
+            my $at = 4 + (ord(substr $q, 3, 1) & 0x20
+                ? 1 + ord substr $q, 4, 1 : 0);
+
+            # PTS, DTS and PCR of each its own
+
+            if (substr($q, $at, 3) eq "\0\0\1"
+                && ord(substr $q, $at + 7, 1) & 0x80)
+            {
+                substr($q, $at + 9, 5) = stamp(ord(substr $q, $at + 7, 1) >> 2
+                    & 0x30, $time);
+                substr($q, $at + 14, 5) = stamp(0x10, $n % 3 ? rnd(0x7fffffff)
+                    : $time) if ord(substr $q, $at + 7, 1) & 0x40;
+            }
+
+            if (ord(substr $q, 3, 1) & 0x20 && ord(substr $q, 4, 1) > 6) {
+                substr($q, 5, 1) = chr(ord(substr $q, 5, 1) | 0x80)
+                    if $n % 4 == 0;
+                substr($q, 6, 6) = junk(6)
+                    if ord(substr $q, 5, 1) & 0x10;
+            }
+
+            $body .= $q;
+        }
+
+        my $got = post('clock' . $n % 2, $body, type => 'video/mp2t');
+        die "wrong: clocks $n, $got\n" if $got != 200;
+    }
+});
+
+attack('sections byte by byte', sub {
+    my $s = open_push('split', type => 'video/mp2t');
+    my @clip = unpack '(a188)*', $ts;
+    my %cc;
+    my $body = '';
+
+    for my $p (@clip) {
+        my $pid = unpack('n', substr $p, 1, 2) & 0x1fff;
+
+        if ($pid != 0 && $pid != 0x1000) {
+            $body .= $p;
+            next;
+        }
+
+        my $section = substr $p, 4, 4 + (unpack('n', substr $p, 6, 2) & 0xfff);
+        my $first = 1;
+
+        for my $byte (split //, $section) {
+            $body .= substr pack('CnCC', 0x47, ($first ? 0x4000 : 0) | $pid,
+                0x30 | ($cc{$pid} //= 0)++ & 15, 182) . "\0" . "\xff" x 181
+                . $byte, 0, 188;
+            $first = 0;
+        }
+    }
+
+    chunk($s, substr $body, 0, int length($body) * 0.8);
+
+    my $v = request("GET /attack/split.flv HTTP/1.0\r\nHost: x\r\n\r\n");
+    my $in = drain($v, 2);
+
+    die "wrong: " . length($in) . " bytes\n" if length $in < 5000;
+});
+
+###############################################################################
+
 attack('chunks that lie', sub {
     for my $chunks (
         "ffffffffffffffff\r\n$flv", "7fffffffffffffff\r\n$flv",
@@ -509,6 +667,65 @@ sub packet {
 
     return substr pack('CnC', 0x47, ($first ? 0x4000 : 0) | $pid,
         ($control || 0x10) | $cc % 16) . $payload . "\xff" x 184, 0, 188;
+}
+
+# It has not been answered; ends it.
+
+sub still_there {
+    my ($s) = @_;
+
+    my $answer = drain($s, 0.2);
+
+    die "wrong: $answer\n" if $answer ne '';
+    close $s;
+}
+
+# A section of MPEG-TS in its packets.
+
+sub psi_packets {
+    my ($pid, $cc, $section) = @_;
+
+    my @parts = unpack '(a184)*', "\0$section";
+
+    return join '', map { packet($pid, $_ == 0, $cc + $_, $parts[$_]) }
+        0 .. $#parts;
+}
+
+sub section {
+    my ($table, $number, $version, $body) = @_;
+
+    my $s = pack('CnnCCC', $table, 0xb000 | length($body) + 9, $number,
+        0xc1 | ($version & 31) << 1, 0, 0) . $body;
+    my $crc = 0xffffffff;
+
+    $crc = ($crc << 8 & 0xffffffff) ^ $crc[$crc >> 24 ^ $_]
+        for unpack 'C*', $s;
+
+    return $s . pack 'N', $crc;
+}
+
+sub pat {
+    my (%programs) = @_;
+
+    return section(0, 1, 0, join '', map { pack 'nn', $_,
+        0xe000 | $programs{$_} } sort { $a <=> $b } keys %programs);
+}
+
+sub pmt {
+    my ($version, $pcr, @streams) = @_;
+
+    return section(2, 1, $version, pack('nn', 0xe000 | $pcr, 0xf000)
+        . join '', map { pack 'Cnn', $_->[0], 0xe000 | $_->[1], 0xf000 }
+        @streams);
+}
+
+# 33 bits as in a PES header.
+
+sub stamp {
+    my ($mark, $time) = @_;
+
+    return pack 'Cnn', $mark | ($time >> 30 & 7) << 1 | 1,
+        ($time >> 15 & 0x7fff) << 1 | 1, ($time & 0x7fff) << 1 | 1;
 }
 
 sub damaged {
