@@ -393,6 +393,10 @@ void ngx_media_session_received(ngx_media_session_t *s, size_t bytes);
 /* "busy", "not found", ...: for log lines and status descriptions */
 const char *ngx_media_reason_text(ngx_uint_t reason);
 
+/* the same as one word, "closed" where nobody but the peer wanted it: for
+ * variables and events */
+const char *ngx_media_reason_name(ngx_uint_t reason);
+
 
 /* --- permission --------------------------------------------------------- */
 

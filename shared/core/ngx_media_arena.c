@@ -6,7 +6,8 @@
  * every generation, and by a new binary after USR2, which finds it among the
  * descriptors it inherited.
  *
- *   header (ngx_media_arena_t) | chunk list | sources | clients | chunks
+ *   header (ngx_media_arena_t) | events | chunk list | sources | clients |
+ *   chunks
  *
  * Pages are taken when they are used.  All that several processes write is
  * under one robust mutex; when its holder died, the lists are rebuilt from
@@ -182,6 +183,9 @@ ngx_media_arena_layout(ngx_media_arena_t *a, size_t zone)
     a->nclients = a->nchunks * NGX_MEDIA_CLIENTS_CHUNK;
 
     off = ngx_media_page_align(sizeof(ngx_media_arena_t));
+    a->off_events = off;
+
+    off = ngx_media_page_align(off + sizeof(ngx_media_event_ring_t));
     a->off_next = off;
 
     off = ngx_media_page_align(off + a->nchunks * sizeof(uint32_t));
@@ -340,6 +344,7 @@ ngx_media_arena_adopt(ngx_cycle_t *cycle, int fd)
     if (a->magic != NGX_MEDIA_MAGIC || a->layout != own.layout
         || a->header_size != own.header_size
         || a->size != own.size || a->size != (uint64_t) st.st_size
+        || a->off_events != own.off_events
         || a->off_sources != own.off_sources
         || a->off_clients != own.off_clients
         || a->off_chunks != own.off_chunks)
@@ -789,6 +794,14 @@ ngx_media_chunks_free(void)
 {
     return __atomic_load_n(&ngx_media_arena_ptr->free_chunks,
                            __ATOMIC_RELAXED);
+}
+
+
+ngx_media_event_ring_t *
+ngx_media_event_ring(void)
+{
+    return (ngx_media_event_ring_t *) ((u_char *) ngx_media_arena_ptr
+                                       + ngx_media_arena_ptr->off_events);
 }
 
 

@@ -30,6 +30,7 @@
 
 #include <pthread.h>
 
+#include "ngx_media_event_ring.h"
 #include "ngx_media_ring.h"
 #include "ngx_media_timeline.h"
 #include "ngx_media_tracks.h"
@@ -37,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          4
+#define NGX_MEDIA_LAYOUT          6
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -260,6 +261,7 @@ typedef struct {
     uint32_t             exiting;   /* slot */
     uint32_t             reaping;   /* who holds mutex; its owner is dead */
     uint32_t             pending;   /* atomic; a wake is on its way */
+    uint32_t             signal;    /* atomic; there are events */
     uint64_t             dirty[NGX_MEDIA_MAX_SOURCES / 64];     /* atomic */
     uint32_t             cmd_head;  /* lock */
     uint32_t             cmd_tail;  /* lock */
@@ -294,6 +296,7 @@ typedef struct {
     uint32_t          nsources;     /* const */
     uint32_t          nclients;     /* const */
     uint32_t          recoveries;   /* lock; EOWNERDEAD seen */
+    uint64_t          off_events;   /* const; ngx_media_event_ring_t */
     uint64_t          off_next;     /* const; uint32_t[nchunks] */
     uint64_t          off_sources;  /* const */
     uint64_t          off_clients;  /* const */
@@ -329,6 +332,8 @@ typedef struct {
                                                      * that were given out to
                                                      * names of this hash are
                                                      * smaller */
+    uint64_t          listeners[NGX_MEDIA_SLOTS / 64];  /* atomic; want to be
+                                                     * told of events */
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
@@ -391,6 +396,7 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_media_api_module;
+extern ngx_module_t  ngx_media_event_module;
 extern ngx_module_t  ngx_media_http_module;
 extern ngx_module_t  ngx_media_hls_policy_module;
 
@@ -446,6 +452,9 @@ u_char *ngx_media_chunk_addr(uint32_t entry);
 ngx_media_chunks_t ngx_media_arena_chunks(void);
 uint32_t ngx_media_chunks_free(void);
 
+/* Written under the lock, read by all. */
+ngx_media_event_ring_t *ngx_media_event_ring(void);
+
 ngx_media_source_t *ngx_media_source_at(uint32_t idx);
 uint32_t ngx_media_source_index(ngx_media_source_t *src);
 ngx_media_client_t *ngx_media_client_at(uint32_t idx);
@@ -472,6 +481,14 @@ void ngx_media_slot_notify(ngx_media_source_t *src);
 void ngx_media_slot_notify_frames(ngx_media_source_t *src);
 /* Tells those that watch what services make of it. */
 void ngx_media_slot_notify_watchers(ngx_media_source_t *src);
+/*
+ * Signals: there is something in the ring of events, for workers that listen.
+ * The handler runs from inside of anything, also when there is nothing: it only
+ * notes it.
+ */
+void ngx_media_slot_signal_handler(void (*handler)(void));
+void ngx_media_slot_listen_events(ngx_uint_t on);
+void ngx_media_slot_signal(void);
 /*
  * Who this worker is, in what it owns: its slot; NGX_MEDIA_SLOTS and more
  * where it has none; NGX_MEDIA_NO_SLOT where it may own nothing, because

@@ -69,6 +69,7 @@ static ngx_module_t  *ngx_media_core_modules[] = {
     &ngx_media_policy_module,
     &ngx_media_hls_policy_module,
     &ngx_media_api_module,
+    &ngx_media_event_module,
     &ngx_media_http_module,
     NULL
 };
@@ -79,6 +80,7 @@ static char  *ngx_media_core_names[] = {
     "ngx_media_policy_module",
     "ngx_media_hls_policy_module",
     "ngx_media_api_module",
+    "ngx_media_event_module",
     "ngx_media_http_module",
     NULL
 };

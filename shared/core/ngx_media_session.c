@@ -954,6 +954,23 @@ ngx_media_reason_text(ngx_uint_t reason)
 
 
 const char *
+ngx_media_reason_name(ngx_uint_t reason)
+{
+    static const char  *names[] = {
+        "closed", "bad_name", "busy", "full", "not_found", "denied", "kicked",
+        "replaced", "timeout", "slow", "shutdown", "no_tracks", "expired",
+        "limit"
+    };
+
+    if (reason >= sizeof(names) / sizeof(names[0])) {
+        return "error";
+    }
+
+    return names[reason];
+}
+
+
+const char *
 ngx_media_client_type_name(ngx_uint_t type)
 {
     static const char  *names[] = {

@@ -73,12 +73,14 @@ typedef struct {
     ngx_event_t         tick;
     ngx_event_t         poll;
     ngx_uint_t          ticks;
+    void              (*signal)(void);
     unsigned            draining:1;
 } ngx_media_slot_local_t;
 
 
 static ngx_media_slot_local_t  ngx_media_slot_local = {
-    NGX_MEDIA_NO_SLOT, NGX_MEDIA_NO_SLOT, 0, NULL, { 0 }, { 0 }, { 0 }, 0, 0
+    NGX_MEDIA_NO_SLOT, NGX_MEDIA_NO_SLOT, 0, NULL, { 0 }, { 0 }, { 0 }, 0, NULL,
+    0
 };
 
 
@@ -166,6 +168,7 @@ ngx_media_slot_take(ngx_cycle_t *cycle)
         ngx_media_unlock();
 
         ngx_memzero(slot->dirty, sizeof(slot->dirty));
+        __atomic_store_n(&slot->signal, 0, __ATOMIC_SEQ_CST);
         __atomic_store_n(&slot->pending, 0, __ATOMIC_SEQ_CST);
 
         ngx_media_slot_local.index = i;
@@ -484,6 +487,86 @@ ngx_media_slot_command_all(ngx_media_command_t *cmd)
 }
 
 
+/* --- signals ------------------------------------------------------------ */
+
+void
+ngx_media_slot_signal_handler(void (*handler)(void))
+{
+    ngx_media_slot_local.signal = handler;
+}
+
+
+void
+ngx_media_slot_listen_events(ngx_uint_t on)
+{
+    uint32_t   n;
+    uint64_t  *word, bit;
+
+    n = ngx_media_slot_local.index;
+
+    if (n == NGX_MEDIA_NO_SLOT) {
+        return;
+    }
+
+    word = &ngx_media_arena()->listeners[n / 64];
+    bit = (uint64_t) 1 << (n % 64);
+
+    if (on) {
+        (void) __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+
+    } else {
+        (void) __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+
+void
+ngx_media_slot_signal(void)
+{
+    uint32_t            n;
+    uint64_t            mask;
+    ngx_uint_t          w;
+    ngx_media_slot_t   *slot;
+    ngx_media_arena_t  *a;
+    static uint64_t     one = 1;
+
+    a = ngx_media_arena();
+
+    /* as in ngx_media_slot_wake(): the ring's head was stored before */
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    for (w = 0; w < NGX_MEDIA_SLOTS / 64; w++) {
+
+        mask = __atomic_load_n(&a->listeners[w], __ATOMIC_SEQ_CST);
+
+        while (mask) {
+            n = (uint32_t) __builtin_ctzll(mask);
+            mask &= mask - 1;
+            n += w * 64;
+
+            if (n == ngx_media_slot_local.index) {
+
+                if (ngx_media_slot_local.signal) {
+                    ngx_media_slot_local.signal();
+                }
+
+                continue;
+            }
+
+            slot = &a->slots[n];
+
+            __atomic_store_n(&slot->signal, 1, __ATOMIC_SEQ_CST);
+
+            if (__atomic_exchange_n(&slot->pending, 1, __ATOMIC_SEQ_CST) == 0)
+            {
+                (void) ngx_write_fd(a->wake_fd[n], &one, sizeof(one));
+            }
+        }
+    }
+}
+
+
 ngx_uint_t
 ngx_media_slot_alive(uint32_t n, int32_t pid)
 {
@@ -576,6 +659,10 @@ ngx_media_slot_reap(uint32_t n, ngx_log_t *log)
 
     if (n < NGX_MEDIA_SLOTS) {
         slot = &a->slots[n];
+
+        (void) __atomic_fetch_and(&a->listeners[n / 64],
+                                  ~((uint64_t) 1 << (n % 64)),
+                                  __ATOMIC_SEQ_CST);
 
         slot->exiting = 0;
         slot->cmd_tail = slot->cmd_head;
@@ -682,6 +769,13 @@ ngx_media_slot_drain(ngx_media_slot_t *slot)
 
     if (slot->cmd_head != slot->cmd_tail) {
         ngx_media_slot_commands(slot);
+    }
+
+    if (__atomic_load_n(&slot->signal, __ATOMIC_RELAXED)
+        && __atomic_exchange_n(&slot->signal, 0, __ATOMIC_SEQ_CST)
+        && ngx_media_slot_local.signal)
+    {
+        ngx_media_slot_local.signal();
     }
 }
 
@@ -843,6 +937,10 @@ ngx_media_slot_poll(ngx_event_t *ev)
 
     if (ngx_media_slot_local.owner != NGX_MEDIA_NO_SLOT) {
         ngx_media_slot_posts();
+    }
+
+    if (ngx_media_slot_local.signal) {
+        ngx_media_slot_local.signal();
     }
 
     ngx_add_timer(ev, NGX_MEDIA_POLL);
