@@ -24,7 +24,6 @@
 #include "ngx_media_http.h"
 #include "ngx_media_rc.h"
 #include "ngx_media_tracks.h"
-#include "ngx_media_url.h"
 
 
 /* how often a player's timer runs when there is nothing to wait for */
@@ -39,8 +38,6 @@
 static ngx_http_flv_live_ctx_t *ngx_http_flv_live_create(
     ngx_http_request_t *r, const ngx_http_flv_live_type_t *type);
 static ngx_int_t ngx_http_flv_live_names(ngx_http_flv_live_ctx_t *ctx);
-static void ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx,
-    ngx_str_t *app);
 static ngx_int_t ngx_http_flv_live_params(ngx_http_flv_live_ctx_t *ctx);
 static ngx_int_t ngx_http_flv_live_tracks(ngx_http_flv_live_ctx_t *ctx);
 static ngx_uint_t ngx_http_flv_live_arg_on(ngx_http_request_t *r, char *name,
@@ -273,92 +270,21 @@ ngx_http_flv_live_create(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_flv_live_names(ngx_http_flv_live_ctx_t *ctx)
 {
-    int                   rc;
-    size_t                size;
-    u_char               *buf;
-    unsigned              flags;
-    ngx_str_t             vhost, app, stream, args;
-    ngx_media_url_t       url;
-    ngx_http_request_t   *r;
-    ngx_media_url_str_t   path, query, host;
+    u_char                  *name;
+    ngx_int_t                rc;
+    ngx_http_request_t      *r;
+    ngx_media_session_t     *s;
+    ngx_media_http_names_t   names;
 
     r = ctx->request;
+    s = &ctx->session;
 
-    path.len = r->uri.len;
-    path.data = r->uri.data;
-    query.len = r->args.len;
-    query.data = r->args.data;
-    host.len = r->headers_in.server.len;
-    host.data = r->headers_in.server.data;
-
-    if (r->headers_in.host) {
-        host.len = r->headers_in.host->value.len;
-        host.data = r->headers_in.host->value.data;
+    rc = ngx_media_http_names(r, &r->uri, &names);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    size = ngx_media_url_scratch(path.len + query.len + host.len);
-
-    buf = ngx_pnalloc(r->pool, size);
-    if (buf == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    flags = NGX_MEDIA_URL_DECODED;
-
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        flags |= NGX_MEDIA_URL_SSL;
-    }
-#endif
-
-    rc = ngx_media_url_http(&url, &path, &query, &host, flags, buf, size);
-
-    if (rc != NGX_MEDIA_URL_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "client asked for a live stream by a bad URL: %s",
-                      ngx_media_url_text(rc));
-
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    vhost.len = url.vhost.len;
-    vhost.data = url.vhost.data;
-    app.len = url.app.len;
-    app.data = url.app.data;
-    stream.len = url.stream.len;
-    stream.data = url.stream.data;
-    args.len = url.args.len;
-    args.data = url.args.data;
-
-    ngx_http_flv_live_texts(ctx, &app);
-
-    switch (ngx_media_session_name(&ctx->session, &vhost, &app, &stream,
-                                   &args))
-    {
-    case NGX_OK:
-        return NGX_OK;
-
-    case NGX_DECLINED:
-        return ngx_http_flv_live_status(ctx->session.reason);
-
-    default:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-}
-
-
-/* what the statistics show besides the names */
-
-static void
-ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx, ngx_str_t *app)
-{
-    u_char              *p, *last, *name;
-    u_char               buf[NGX_MEDIA_NAME_MAX * 2];
-    ngx_str_t            host;
-    ngx_uint_t           secure;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
+    /* what the statistics show besides the names */
 
     name = r->uri.data + r->uri.len;
 
@@ -366,29 +292,24 @@ ngx_http_flv_live_texts(ngx_http_flv_live_ctx_t *ctx, ngx_str_t *app)
         name--;
     }
 
-    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_NAME, name,
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_NAME, name,
                                r->uri.data + r->uri.len - name);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_TCURL, names.tcurl.data,
+                               names.tcurl.len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_PAGEURL, names.pageurl.data,
+                               names.pageurl.len);
 
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
-    secure = 0;
+    switch (ngx_media_session_name(s, &names.vhost, &names.app,
+                                   &names.stream, &names.args))
+    {
+    case NGX_OK:
+        return NGX_OK;
 
-#if (NGX_HTTP_SSL)
-    secure = (r->connection->ssl != NULL);
-#endif
+    case NGX_DECLINED:
+        return ngx_http_flv_live_status(s->reason);
 
-    last = buf + sizeof(buf);
-
-    p = ngx_slprintf(buf, last, "http%s://%V/%V", secure ? "s" : "", &host,
-                     app);
-
-    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_TCURL, buf,
-                               p - buf);
-
-    if (r->headers_in.referer) {
-        ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_PAGEURL,
-                                   r->headers_in.referer->value.data,
-                                   r->headers_in.referer->value.len);
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 }
 

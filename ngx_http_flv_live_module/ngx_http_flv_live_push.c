@@ -22,7 +22,6 @@
 
 #include "ngx_http_flv_live_push.h"
 #include "ngx_media_http.h"
-#include "ngx_media_url.h"
 
 
 /* buffers that are read before others have their turn */
@@ -54,10 +53,8 @@ static ngx_http_flv_live_push_t *ngx_http_flv_live_push_create(
 static ngx_uint_t ngx_http_flv_live_push_format(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_flv_live_push_extension(ngx_http_request_t *r);
 static ngx_int_t ngx_http_flv_live_push_path(ngx_http_request_t *r,
-    ngx_media_url_str_t *path);
+    ngx_str_t *path);
 static ngx_int_t ngx_http_flv_live_push_names(ngx_http_flv_live_push_t *ctx);
-static void ngx_http_flv_live_push_texts(ngx_http_flv_live_push_t *ctx,
-    ngx_media_url_str_t *host, ngx_str_t *app, ngx_str_t *stream);
 static ngx_int_t ngx_http_flv_live_push_refuse(
     ngx_http_flv_live_push_t *ctx);
 static ngx_int_t ngx_http_flv_live_push_status(ngx_uint_t reason);
@@ -263,7 +260,7 @@ ngx_http_flv_live_push_extension(ngx_http_request_t *r)
  */
 
 static ngx_int_t
-ngx_http_flv_live_push_path(ngx_http_request_t *r, ngx_media_url_str_t *path)
+ngx_http_flv_live_push_path(ngx_http_request_t *r, ngx_str_t *path)
 {
     u_char                        *p;
     size_t                         skip;
@@ -307,69 +304,33 @@ ngx_http_flv_live_push_path(ngx_http_request_t *r, ngx_media_url_str_t *path)
 static ngx_int_t
 ngx_http_flv_live_push_names(ngx_http_flv_live_push_t *ctx)
 {
-    int                   rc;
-    size_t                size;
-    u_char               *buf;
-    unsigned              flags;
-    ngx_str_t             vhost, app, stream, args;
-    ngx_media_url_t       url;
-    ngx_http_request_t   *r;
-    ngx_media_url_str_t   path, query, host;
+    ngx_int_t                rc;
+    ngx_str_t                path;
+    ngx_media_session_t     *s;
+    ngx_media_http_names_t   names;
 
-    r = ctx->request;
+    s = &ctx->session;
 
-    if (ngx_http_flv_live_push_path(r, &path) != NGX_OK) {
+    if (ngx_http_flv_live_push_path(ctx->request, &path) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    query.len = r->args.len;
-    query.data = r->args.data;
-    host.len = r->headers_in.server.len;
-    host.data = r->headers_in.server.data;
-
-    if (r->headers_in.host) {
-        host.len = r->headers_in.host->value.len;
-        host.data = r->headers_in.host->value.data;
+    rc = ngx_media_http_names(ctx->request, &path, &names);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    size = ngx_media_url_scratch(path.len + query.len + host.len);
+    /* what the statistics show besides the names */
 
-    buf = ngx_pnalloc(r->pool, size);
-    if (buf == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_TCURL, names.tcurl.data,
+                               names.tcurl.len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_NAME, names.stream.data,
+                               names.stream.len);
+    ngx_media_session_set_text(s, NGX_MEDIA_TEXT_PAGEURL, names.pageurl.data,
+                               names.pageurl.len);
 
-    flags = NGX_MEDIA_URL_DECODED;
-
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        flags |= NGX_MEDIA_URL_SSL;
-    }
-#endif
-
-    rc = ngx_media_url_http(&url, &path, &query, &host, flags, buf, size);
-
-    if (rc != NGX_MEDIA_URL_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "client wants to publish by a bad URL: %s",
-                      ngx_media_url_text(rc));
-
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    vhost.len = url.vhost.len;
-    vhost.data = url.vhost.data;
-    app.len = url.app.len;
-    app.data = url.app.data;
-    stream.len = url.stream.len;
-    stream.data = url.stream.data;
-    args.len = url.args.len;
-    args.data = url.args.data;
-
-    ngx_http_flv_live_push_texts(ctx, &host, &app, &stream);
-
-    switch (ngx_media_session_name(&ctx->session, &vhost, &app, &stream,
-                                   &args))
+    switch (ngx_media_session_name(s, &names.vhost, &names.app,
+                                   &names.stream, &names.args))
     {
     case NGX_OK:
         return NGX_OK;
@@ -379,41 +340,6 @@ ngx_http_flv_live_push_names(ngx_http_flv_live_push_t *ctx)
 
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-}
-
-
-/* what the statistics show besides the names */
-
-static void
-ngx_http_flv_live_push_texts(ngx_http_flv_live_push_t *ctx,
-    ngx_media_url_str_t *host, ngx_str_t *app, ngx_str_t *stream)
-{
-    u_char              *p;
-    u_char               buf[NGX_MEDIA_NAME_MAX * 2];
-    ngx_uint_t           secure;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-    secure = 0;
-
-#if (NGX_HTTP_SSL)
-    secure = (r->connection->ssl != NULL);
-#endif
-
-    p = ngx_slprintf(buf, buf + sizeof(buf), "http%s://%*s/%V",
-                     secure ? "s" : "", host->len, host->data, app);
-
-    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_TCURL, buf,
-                               p - buf);
-
-    ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_NAME,
-                               stream->data, stream->len);
-
-    if (r->headers_in.referer) {
-        ngx_media_session_set_text(&ctx->session, NGX_MEDIA_TEXT_PAGEURL,
-                                   r->headers_in.referer->value.data,
-                                   r->headers_in.referer->value.len);
     }
 }
 

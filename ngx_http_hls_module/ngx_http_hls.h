@@ -31,6 +31,7 @@
 #include <ngx_http.h>
 
 #include "ngx_media_hls.h"
+#include "ngx_media_http.h"
 #include "ngx_media_m3u8.h"
 
 
@@ -137,6 +138,7 @@ struct ngx_http_hls_ctx_s {
     ngx_str_t                    vhost;       /* as sources have it */
     ngx_str_t                    app;
     ngx_str_t                    stream;
+    ngx_media_http_names_t       names;       /* as the URL has them */
     ngx_str_t                    escaped;     /* stream, as it is in URIs */
     ngx_str_t                    args;        /* behind URIs of playlists */
     ngx_media_hls_name_t         name;

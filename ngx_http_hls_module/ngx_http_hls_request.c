@@ -15,7 +15,6 @@
 
 
 #include "ngx_http_hls.h"
-#include "ngx_media_http.h"
 #include "ngx_media_url.h"
 
 
@@ -128,67 +127,33 @@ ngx_http_hls_create(ngx_http_request_t *r, ngx_media_hls_name_t *name)
 static ngx_int_t
 ngx_http_hls_names(ngx_http_hls_ctx_t *ctx)
 {
-    int                   rc;
-    size_t                size;
-    u_char               *buf;
-    unsigned              flags;
-    ngx_media_url_t       url;
-    ngx_http_request_t   *r;
-    ngx_media_url_str_t   path, query, host;
+    size_t               size;
+    ngx_int_t            rc;
+    ngx_str_t            path;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
 
     size = (size_t) (ctx->name.stream + ctx->name.stream_len - r->uri.data);
 
     path.len = size + sizeof(".m3u8") - 1;
-    query.len = r->args.len;
-    query.data = r->args.data;
-    host.len = r->headers_in.server.len;
-    host.data = r->headers_in.server.data;
+    path.data = ngx_pnalloc(r->pool, path.len);
 
-    if (r->headers_in.host) {
-        host.len = r->headers_in.host->value.len;
-        host.data = r->headers_in.host->value.data;
-    }
-
-    buf = ngx_pnalloc(r->pool, path.len
-                               + ngx_media_url_scratch(path.len + query.len
-                                                       + host.len));
-    if (buf == NULL) {
+    if (path.data == NULL) {
         return NGX_ERROR;
     }
 
-    path.data = buf;
-    ngx_memcpy(ngx_cpymem(buf, r->uri.data, size), ".m3u8",
+    ngx_memcpy(ngx_cpymem(path.data, r->uri.data, size), ".m3u8",
                sizeof(".m3u8") - 1);
 
-    buf += path.len;
-    flags = NGX_MEDIA_URL_DECODED;
-
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        flags |= NGX_MEDIA_URL_SSL;
-    }
-#endif
-
-    rc = ngx_media_url_http(&url, &path, &query, &host, flags, buf,
-                            ngx_media_url_scratch(path.len + query.len
-                                                  + host.len));
-
-    if (rc != NGX_MEDIA_URL_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "client asked for a playlist by a bad URL: %s",
-                      ngx_media_url_text(rc));
-
-        return NGX_HTTP_BAD_REQUEST;
+    rc = ngx_media_http_names(r, &path, &ctx->names);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ctx->vhost.len = url.vhost.len;
-    ctx->vhost.data = url.vhost.data;
-    ctx->app.len = url.app.len;
-    ctx->app.data = url.app.data;
-    ctx->stream.len = url.stream.len;
-    ctx->stream.data = url.stream.data;
+    ctx->vhost = ctx->names.vhost;
+    ctx->app = ctx->names.app;
+    ctx->stream = ctx->names.stream;
 
     (void) ngx_media_policy(&ctx->vhost, &ctx->app);
 

@@ -11,7 +11,6 @@
 
 
 #include "ngx_http_hls.h"
-#include "ngx_media_http.h"
 
 
 #define NGX_HTTP_HLS_CTX           "hls_ctx="
@@ -24,7 +23,7 @@ static ngx_int_t ngx_http_hls_session_ask(ngx_http_hls_ctx_t *ctx);
 static void ngx_http_hls_session_asked(ngx_media_ask_t *ask, ngx_int_t rc);
 static ngx_int_t ngx_http_hls_session_answer(ngx_http_hls_ctx_t *ctx,
     ngx_int_t rc);
-static ngx_int_t ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
+static void ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
     ngx_media_viewer_t *viewer);
 static ngx_int_t ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx);
 static u_char *ngx_http_hls_session_query(ngx_http_request_t *r, u_char *p);
@@ -142,9 +141,7 @@ ngx_http_hls_session_ask(ngx_http_hls_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ngx_http_hls_session_about(ctx, &viewer) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_hls_session_about(ctx, &viewer);
 
     ngx_memcpy(ask->text, viewer.text, sizeof(ask->text));
 
@@ -271,39 +268,20 @@ ngx_http_hls_session_texts(ngx_http_hls_ctx_t *ctx,
 }
 
 
-/* all that is known of who asks; strings from the pool of the request */
+/* all that is known of who asks; strings of the request */
 
-static ngx_int_t
+static void
 ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
     ngx_media_viewer_t *viewer)
 {
-    u_char              *p;
-    ngx_str_t            host;
-    ngx_uint_t           secure;
     ngx_http_request_t  *r;
 
     r = ctx->request;
 
     ngx_http_hls_session_texts(ctx, viewer);
 
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
-    secure = 0;
-
-#if (NGX_HTTP_SSL)
-    secure = (r->connection->ssl != NULL);
-#endif
-
-    p = ngx_pnalloc(r->pool, sizeof("https:///") + host.len + ctx->app.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    viewer->text[NGX_MEDIA_TEXT_TCURL].data = p;
-    viewer->text[NGX_MEDIA_TEXT_TCURL].len =
-        ngx_sprintf(p, "http%s://%V/%V", secure ? "s" : "", &host, &ctx->app)
-        - p;
-
+    viewer->text[NGX_MEDIA_TEXT_TCURL] = ctx->names.tcurl;
+    viewer->text[NGX_MEDIA_TEXT_PAGEURL] = ctx->names.pageurl;
     viewer->text[NGX_MEDIA_TEXT_ARGS] = r->args;
     viewer->text[NGX_MEDIA_TEXT_IP] = r->connection->addr_text;
     ngx_str_set(&viewer->text[NGX_MEDIA_TEXT_PROTOCOL], "hls");
@@ -312,17 +290,11 @@ ngx_http_hls_session_about(ngx_http_hls_ctx_t *ctx,
     viewer->text[NGX_MEDIA_TEXT_NAME].len = r->uri.data + r->uri.len
                                             - ctx->name.stream;
 
-    if (r->headers_in.referer) {
-        viewer->text[NGX_MEDIA_TEXT_PAGEURL] = r->headers_in.referer->value;
-    }
-
     if (ctx->private) {
 
         viewer->text[NGX_MEDIA_TEXT_ID].data = ctx->viewer;
         viewer->text[NGX_MEDIA_TEXT_ID].len = NGX_MEDIA_VIEWER_ID;
     }
-
-    return NGX_OK;
 }
 
 
@@ -331,9 +303,7 @@ ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx)
 {
     ngx_media_viewer_t  viewer;
 
-    if (ngx_http_hls_session_about(ctx, &viewer) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_hls_session_about(ctx, &viewer);
 
     viewer.type = NGX_MEDIA_CLIENT_HLS_PLAY;
     viewer.silence = ctx->conf->window * 2;

@@ -23,6 +23,24 @@ extern ngx_module_t  ngx_media_http_module;
 ngx_msec_t ngx_media_http_play_wait(ngx_http_request_t *r);
 
 
+/* strings from the pool of the request, or its own */
+
+typedef struct {
+    ngx_str_t      vhost;
+    ngx_str_t      app;
+    ngx_str_t      stream;
+    ngx_str_t      args;
+    ngx_str_t      tcurl;              /* http(s)://HOST/APP */
+    ngx_str_t      pageurl;            /* Referer, or "" */
+} ngx_media_http_names_t;
+
+/*
+ * What a request is about, by the rules of URLs of all protocols: path is
+ * /APP/STREAM.EXTENSION.  NGX_OK, or the status (one line logged).
+ */
+ngx_int_t ngx_media_http_names(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_media_http_names_t *names);
+
 /*
  * The answer to who was refused: the status, or NGX_HTTP_MOVED_TEMPORARILY
  * with its Location where redirect is not empty (copied).

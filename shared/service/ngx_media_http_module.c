@@ -10,6 +10,7 @@
 
 
 #include "ngx_media_http.h"
+#include "ngx_media_url.h"
 
 
 typedef struct {
@@ -17,6 +18,10 @@ typedef struct {
 } ngx_media_http_loc_conf_t;
 
 
+static void ngx_media_http_url_str(ngx_media_url_str_t *dst,
+    const ngx_str_t *src);
+static void ngx_media_http_str(ngx_str_t *dst,
+    const ngx_media_url_str_t *src);
 static void *ngx_media_http_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_media_http_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -74,6 +79,92 @@ ngx_media_http_play_wait(ngx_http_request_t *r)
     hlcf = ngx_http_get_module_loc_conf(r, ngx_media_http_module);
 
     return hlcf->play_wait;
+}
+
+
+ngx_int_t
+ngx_media_http_names(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_media_http_names_t *names)
+{
+    int                   rc;
+    size_t                size;
+    u_char               *buf;
+    unsigned              flags;
+    ngx_str_t            *host;
+    ngx_media_url_t       url;
+    ngx_media_url_str_t   upath, uquery, uhost;
+
+    host = r->headers_in.host ? &r->headers_in.host->value
+                              : &r->headers_in.server;
+
+    ngx_media_http_url_str(&upath, path);
+    ngx_media_http_url_str(&uquery, &r->args);
+    ngx_media_http_url_str(&uhost, host);
+
+    size = ngx_media_url_scratch(path->len + r->args.len + host->len);
+
+    buf = ngx_pnalloc(r->pool, size);
+    if (buf == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    flags = NGX_MEDIA_URL_DECODED;
+
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl) {
+        flags |= NGX_MEDIA_URL_SSL;
+    }
+#endif
+
+    rc = ngx_media_url_http(&url, &upath, &uquery, &uhost, flags, buf, size);
+
+    if (rc != NGX_MEDIA_URL_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client asks for a live stream by a bad URL: %s",
+                      ngx_media_url_text(rc));
+
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    ngx_media_http_str(&names->vhost, &url.vhost);
+    ngx_media_http_str(&names->app, &url.app);
+    ngx_media_http_str(&names->stream, &url.stream);
+    ngx_media_http_str(&names->args, &url.args);
+
+    ngx_str_null(&names->pageurl);
+
+    if (r->headers_in.referer) {
+        names->pageurl = r->headers_in.referer->value;
+    }
+
+    names->tcurl.data = ngx_pnalloc(r->pool, sizeof("https:///") + host->len
+                                             + names->app.len);
+    if (names->tcurl.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    names->tcurl.len = ngx_sprintf(names->tcurl.data, "http%s://%V/%V",
+                                   (flags & NGX_MEDIA_URL_SSL) ? "s" : "",
+                                   host, &names->app)
+                       - names->tcurl.data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_media_http_url_str(ngx_media_url_str_t *dst, const ngx_str_t *src)
+{
+    dst->data = src->data;
+    dst->len = src->len;
+}
+
+
+static void
+ngx_media_http_str(ngx_str_t *dst, const ngx_media_url_str_t *src)
+{
+    dst->data = (u_char *) src->data;
+    dst->len = src->len;
 }
 
 
