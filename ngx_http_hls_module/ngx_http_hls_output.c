@@ -188,6 +188,8 @@ found:
     ngx_queue_insert_tail(&due->requests, &ctx->wait);
     ctx->due = due;
 
+    ngx_media_hls_parked(output->hls, 1);
+
     return NGX_OK;
 }
 
@@ -202,6 +204,8 @@ ngx_http_hls_due_remove(ngx_http_hls_ctx_t *ctx)
     }
 
     ctx->due = NULL;
+
+    ngx_media_hls_parked(ctx->output->hls, -1);
 
     ngx_queue_remove(&ctx->wait);
 

@@ -147,7 +147,8 @@ my $stream = 'id:s name:s vhost:s app:s tcUrl:s url:s live_ms:i clients:i'
     . ' publish{active:b cid:s}'
     . ' video{codec:s profile:s level:s width:i height:i}'
     . ' audio{codec:s sample_rate:i channel:i profile:s}'
-    . ' audio_frames:i video_frames:i dropped:i memory{bytes:i chunks:i}';
+    . ' audio_frames:i video_frames:i dropped:i memory{bytes:i chunks:i}'
+    . ' hls:n';
 
 (my $silent = $stream) =~ s/video\{.*?\} audio\{.*?\}/video:n audio:n/;
 $silent =~ s/ cid:s//;

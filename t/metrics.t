@@ -137,6 +137,12 @@ my %stream = (
     map({ ("nginx_media_stream_${_}_total" => 'counter vhost,app,stream') }
         qw/ receive_bytes send_bytes audio_frames video_frames dropped_frames
             timestamp_jumps publishes /),
+    map({ ("nginx_media_hls_$_" => 'gauge vhost,app,stream') }
+        qw/ memory_bytes target_seconds duration_seconds viewers
+            parked_requests disk_behind_segments /),
+    map({ ("nginx_media_hls_${_}_total" => 'counter vhost,app,stream') }
+        qw/ segments parts forced_cuts dropped_parts disk_segments
+            disk_failures disk_missing_segments /),
 );
 
 my $m = metrics('nothing is published');

@@ -57,6 +57,8 @@ static void ngx_media_api_stream_audio(ngx_media_json_t *j,
     ngx_media_api_source_t *s);
 static void ngx_media_api_stream_memory(ngx_media_json_t *j,
     ngx_media_source_t *src);
+static void ngx_media_api_stream_hls(ngx_media_json_t *j,
+    ngx_media_api_source_t *s);
 
 
 ngx_int_t
@@ -520,6 +522,7 @@ ngx_media_api_stream_write(ngx_media_json_t *j, ngx_media_api_source_t *s,
     ngx_media_json_key_int(j, "video_frames", video);
     ngx_media_json_key_int(j, "dropped", ngx_media_api_get(&src->dropped));
     ngx_media_api_stream_memory(j, src);
+    ngx_media_api_stream_hls(j, s);
 }
 
 
@@ -626,6 +629,60 @@ ngx_media_api_stream_memory(ngx_media_json_t *j, ngx_media_source_t *src)
     ngx_media_json_key_object(j, "memory");
     ngx_media_json_key_int(j, "bytes", chunks * NGX_MEDIA_CHUNK_SIZE);
     ngx_media_json_key_int(j, "chunks", chunks);
+    ngx_media_json_object_end(j);
+}
+
+
+/* null where nothing is packed */
+
+static void
+ngx_media_api_stream_hls(ngx_media_json_t *j, ngx_media_api_source_t *s)
+{
+    uint32_t               i, n, viewers;
+    ngx_media_client_t    *client;
+    ngx_media_hls_stats_t  stats;
+
+    ngx_media_json_key(j, "hls");
+
+    if (ngx_media_hls_stats(s->index, &stats) != NGX_OK
+        || ngx_media_api_get(&s->source->generation) != s->generation)
+    {
+        ngx_media_json_null(j);
+        return;
+    }
+
+    viewers = 0;
+    n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
+
+    for (i = 0; i < n; i++) {
+        client = ngx_media_client_at(i);
+
+        if (ngx_media_api_get(&client->used)
+            && ngx_media_api_get(&client->source) == s->index
+            && ngx_media_api_get(&client->type) == NGX_MEDIA_CLIENT_HLS_PLAY)
+        {
+            viewers++;
+        }
+    }
+
+    ngx_media_json_object(j);
+    ngx_media_json_key_text(j, "container",
+                            stats.container == NGX_MEDIA_HLS_MPEGTS
+                            ? "mpegts" : "fmp4");
+    ngx_media_json_key_int(j, "renditions", stats.renditions);
+    ngx_media_json_key_int(j, "segments", stats.segments);
+    ngx_media_json_key_int(j, "parts", stats.parts);
+    ngx_media_json_key_int(j, "bytes", stats.bytes);
+    ngx_media_json_key_int(j, "target_ms", (int64_t) stats.target * 1000);
+    ngx_media_json_key_int(j, "duration_ms", stats.duration / 1000);
+    ngx_media_json_key_int(j, "viewers", viewers);
+    ngx_media_json_key_int(j, "parked", stats.parked);
+    ngx_media_json_key_int(j, "cuts", stats.cuts);
+    ngx_media_json_key_int(j, "dropped", stats.dropped);
+    ngx_media_json_key_int(j, "disk_written", stats.written);
+    ngx_media_json_key_int(j, "disk_failed", stats.failed);
+    ngx_media_json_key_int(j, "disk_missing", stats.missing);
+    ngx_media_json_key_int(j, "disk_behind", stats.behind);
     ngx_media_json_object_end(j);
 }
 

@@ -196,6 +196,35 @@ ngx_int_t ngx_media_hls_key(ngx_media_hls_t *hls, uint32_t number,
     u_char key[NGX_MEDIA_HLS_KEY_LEN]);
 
 
+/* --- statistics ---------------------------------------------------------- */
+
+typedef struct {
+    uint32_t                 renditions;
+    uint32_t                 container;      /* ngx_media_hls_container_e */
+    uint64_t                 segments;       /* closed so far */
+    uint64_t                 parts;          /* made so far */
+    uint64_t                 bytes;          /* held in the zone */
+    uint32_t                 target;         /* s; 0: not known yet */
+    uint32_t                 duration;       /* us, of the last segment */
+    uint32_t                 parked;         /* requests, in all workers */
+    uint64_t                 cuts;           /* segments that begin with a
+                                              * frame that is no keyframe */
+    uint64_t                 dropped;        /* parts that found no room */
+
+    /* on disk */
+
+    uint64_t                 written;        /* segments */
+    uint64_t                 failed;         /* attempts */
+    uint64_t                 missing;        /* segments given up */
+    uint32_t                 behind;         /* segments to be written */
+} ngx_media_hls_stats_t;
+
+/* By index of the source.  NGX_OK; NGX_DECLINED: nothing is packed of it. */
+ngx_int_t ngx_media_hls_stats(uint32_t source, ngx_media_hls_stats_t *stats);
+/* Of the serving module: n requests more, or less, wait for what comes. */
+void ngx_media_hls_parked(ngx_media_hls_t *hls, ngx_int_t n);
+
+
 /* --- changes ------------------------------------------------------------ */
 
 /*

@@ -618,6 +618,12 @@ ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 
     seg->dts = f->dts;
 
+    if (!(f->flags & NGX_MEDIA_FRAME_SYNC)
+        && ngx_media_codec_is_video(f->codec))
+    {
+        ngx_media_hls_count(&c->out[0].writer.r->counters.cuts);
+    }
+
     if (c->broken) {
         seg->flags |= NGX_MEDIA_HLS_DISCONTINUITY;
     }
@@ -639,6 +645,8 @@ ngx_media_hls_cut_part(ngx_media_hls_cutter_t *c, int64_t dts,
         ngx_media_slot_notify_watchers(c->source);
         return;
     }
+
+    ngx_media_hls_count(&c->out[0].writer.r->counters.dropped);
 
     if (!c->logged) {
         c->logged = 1;

@@ -37,6 +37,7 @@ static void ngx_media_hls_disk_late(ngx_media_hls_disk_t *d);
 static void ngx_media_hls_disk_missing(ngx_media_hls_disk_t *d, uint64_t n);
 static void ngx_media_hls_disk_say(ngx_media_hls_disk_t *d, ngx_uint_t cause,
     ngx_err_t err, u_char *name);
+static void ngx_media_hls_disk_behind(ngx_media_hls_disk_t *d);
 static void ngx_media_hls_disk_tell(ngx_media_hls_disk_t *d);
 static void ngx_media_hls_disk_free_job(ngx_media_hls_disk_t *d);
 static void ngx_media_hls_disk_free(ngx_media_hls_disk_t *d);
@@ -386,6 +387,14 @@ ngx_media_hls_disk_late(ngx_media_hls_disk_t *d)
 static void
 ngx_media_hls_disk_missing(ngx_media_hls_disk_t *d, uint64_t n)
 {
+    ngx_media_hls_counters_t  *counters;
+
+    counters = ngx_media_hls_counters(d->source, d->index);
+
+    if (counters && ngx_media_hls_disk_valid(d)) {
+        (void) __atomic_fetch_add(&counters->missing, n, __ATOMIC_RELAXED);
+    }
+
     d->missing += n;
 
     ngx_media_hls_disk_say(d, NGX_MEDIA_HLS_DISK_SLOW, 0, NULL);
@@ -496,11 +505,20 @@ ngx_media_hls_disk_done(ngx_event_t *ev)
 static void
 ngx_media_hls_disk_finish(ngx_media_hls_disk_t *d)
 {
-    ngx_media_hls_job_t  *job;
+    ngx_media_hls_job_t       *job;
+    ngx_media_hls_counters_t  *counters;
 
     job = d->job;
 
     d->used = ngx_current_msec;
+
+    counters = ngx_media_hls_disk_valid(d)
+               ? ngx_media_hls_counters(d->source, d->index) : NULL;
+
+    if (counters && !job->known) {
+        ngx_media_hls_count(job->cause ? &counters->failed
+                                       : &counters->written);
+    }
 
     if (job->cause) {
         d->failing = 1;
@@ -527,6 +545,36 @@ ngx_media_hls_disk_finish(ngx_media_hls_disk_t *d)
     }
 
     ngx_media_hls_disk_free_job(d);
+    ngx_media_hls_disk_behind(d);
+}
+
+
+/* how many closed segments are not on disk yet */
+
+static void
+ngx_media_hls_disk_behind(ngx_media_hls_disk_t *d)
+{
+    uint64_t                    n;
+    ngx_media_hls_rendition_t  *r;
+
+    r = ngx_media_hls_disk_valid(d)
+        ? ngx_media_hls_rendition_at(d->source, d->index) : NULL;
+
+    if (r == NULL) {
+        return;
+    }
+
+    n = r->next;
+
+    if (n > r->first
+        && !(ngx_media_hls_at(r, n - 1)->flags & NGX_MEDIA_HLS_CLOSED))
+    {
+        n--;
+    }
+
+    n = (n > d->taken) ? n - d->taken : 0;
+
+    __atomic_store_n(&r->counters.behind, (uint32_t) n, __ATOMIC_RELAXED);
 }
 
 
@@ -671,6 +719,8 @@ ngx_media_hls_disk_second(void)
             ngx_media_hls_disk_free(d);
             continue;
         }
+
+        ngx_media_hls_disk_behind(d);
 
         if (d->job) {
             ngx_media_hls_disk_late(d);

@@ -718,6 +718,10 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
                                       packs[i].spans, packs[i].nspans);
     }
 
+    if (rc == NGX_OK) {
+        ngx_media_hls_count(&c->out[0].writer.r->counters.parts);
+    }
+
     ngx_media_hls_pack_empty(c, keep);
 
     return rc;

@@ -10,6 +10,7 @@
  *   ngx_media_hls_output.c   names, requests, watches
  *   ngx_media_hls_cut.c      where segments and parts begin
  *   ngx_media_hls_pack*.c    frames become parts
+ *   ngx_media_hls_stats.c    what is counted
  *
  * A rendition is one chunk of the arena and the chunks of its ring.  Its one
  * writer is the worker of the source's publisher; fields marked "version" are
@@ -49,6 +50,24 @@ typedef struct {
 } ngx_media_hls_key_t;
 
 
+/* atomic; counted by the publisher's worker */
+
+typedef struct {
+    uint64_t                 segments;
+    uint64_t                 parts;
+    uint64_t                 cuts;
+    uint64_t                 dropped;
+    uint64_t                 written;
+    uint64_t                 failed;
+    uint64_t                 missing;
+    uint32_t                 behind;
+    uint32_t                 duration;       /* us */
+} ngx_media_hls_counters_t;
+
+#define ngx_media_hls_count(p)                                                \
+    (void) __atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
+
+
 typedef struct {
     ngx_media_ring_t         ring;           /* first: the core frees by it */
 
@@ -78,6 +97,8 @@ typedef struct {
     uint32_t                 nkeys;          /* ever made */
     uint32_t                 squeezed;       /* the window is cut short */
     ngx_media_hls_key_t      key[NGX_MEDIA_HLS_KEYS];   /* circular */
+    ngx_media_hls_counters_t counters;
+    uint32_t                 parked[NGX_MEDIA_SLOTS];   /* slot; see below */
 } ngx_media_hls_rendition_t;
 
 /* one chunk */
@@ -180,6 +201,7 @@ struct ngx_media_hls_output_s {
     uint64_t                 version;        /* as watchers were told */
     ngx_msec_t               used;
     ngx_msec_t               asked;          /* to be cut */
+    uint32_t                 parked;         /* requests of this worker */
     unsigned                 dirty:1;
     unsigned                 gone:1;         /* its source is another one */
     u_char                   names[];
@@ -196,6 +218,23 @@ ngx_int_t ngx_media_hls_init_worker(ngx_cycle_t *cycle);
 void ngx_media_hls_outputs_changed(uint32_t index);
 void ngx_media_hls_outputs_second(void);
 void ngx_media_hls_outputs_exit(void);
+
+
+/* --- statistics ---------------------------------------------------------- */
+
+/*
+ * Requests that wait, by worker: 16 bits of its pid, so that nobody hears of
+ * a dead one's, and 16 bits of their number.
+ */
+
+#define NGX_MEDIA_HLS_PARKED_MAX   0xffff
+
+#define ngx_media_hls_parked_of(pid, n)                                       \
+    ((uint32_t) (pid) << 16 | (uint32_t) (n))
+
+/* of rendition i; NULL: it is not there */
+ngx_media_hls_counters_t *ngx_media_hls_counters(ngx_media_source_t *src,
+    ngx_uint_t i);
 
 
 /* --- segmenter ----------------------------------------------------------- */

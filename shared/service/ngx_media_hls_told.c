@@ -5,6 +5,7 @@
  * What services hear of segments in memory: each one when it is whole, with
  * the names that it is served by, in the publisher's worker.  Those that are
  * written to disk are told of when they are there (ngx_media_hls_disk.c).
+ * They are counted here too.
  * Called by ngx_media_hls_pack.c.
  */
 
@@ -34,7 +35,7 @@ ngx_media_hls_told(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 
     r = out->writer.r;
 
-    if (c->disk || r->next == r->first) {
+    if (r->next == r->first) {
         return;
     }
 
@@ -46,6 +47,13 @@ ngx_media_hls_told(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 
     out->told = seg->msn;
     src = c->source;
+
+    ngx_media_hls_count(&r->counters.segments);
+    __atomic_store_n(&r->counters.duration, seg->duration, __ATOMIC_RELAXED);
+
+    if (c->disk) {
+        return;
+    }
 
     dot[0] = '\0';
 

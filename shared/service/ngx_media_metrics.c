@@ -22,6 +22,7 @@
 #include <sys/utsname.h>
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
+#include "ngx_media_hls.h"
 #include "ngx_media_version.h"
 
 
@@ -47,6 +48,19 @@ typedef enum {
     NGX_MEDIA_METRICS_GOP_FRAMES,
     NGX_MEDIA_METRICS_LAG,
     NGX_MEDIA_METRICS_MEMORY,
+    NGX_MEDIA_METRICS_HLS_SEGMENTS,
+    NGX_MEDIA_METRICS_HLS_PARTS,
+    NGX_MEDIA_METRICS_HLS_MEMORY,
+    NGX_MEDIA_METRICS_HLS_TARGET,
+    NGX_MEDIA_METRICS_HLS_DURATION,
+    NGX_MEDIA_METRICS_HLS_VIEWERS,
+    NGX_MEDIA_METRICS_HLS_PARKED,
+    NGX_MEDIA_METRICS_HLS_CUTS,
+    NGX_MEDIA_METRICS_HLS_DROPPED,
+    NGX_MEDIA_METRICS_HLS_WRITTEN,
+    NGX_MEDIA_METRICS_HLS_FAILED,
+    NGX_MEDIA_METRICS_HLS_MISSING,
+    NGX_MEDIA_METRICS_HLS_BEHIND,
     NGX_MEDIA_METRICS_STREAM_MAX
 } ngx_media_metrics_stream_e;
 
@@ -69,6 +83,7 @@ typedef struct {
 
 typedef struct {
     uint32_t     clients;
+    uint32_t     viewers;           /* of HLS */
     uint32_t     lag;
     uint64_t     dropped;
 } ngx_media_metrics_players_t;
@@ -91,6 +106,8 @@ static ngx_int_t ngx_media_metrics_stream(ngx_media_metrics_t *m,
     ngx_media_api_source_t *s);
 static void ngx_media_metrics_values(ngx_media_metrics_t *m,
     ngx_media_metrics_stream_t *stream, ngx_media_api_source_t *s);
+static void ngx_media_metrics_hls(int64_t *v, uint32_t source,
+    uint32_t viewers);
 static ngx_int_t ngx_media_metrics_labels(ngx_media_metrics_t *m,
     ngx_media_metrics_stream_t *stream, ngx_media_api_source_t *s);
 static u_char *ngx_media_metrics_label(u_char *p, const char *name,
@@ -160,7 +177,46 @@ static const ngx_media_metrics_family_t
       "How far the slowest player is behind the newest frame.", 1 },
 
     { "nginx_media_stream_memory_bytes", "gauge",
-      "Shared memory that the stream holds.", 0 }
+      "Shared memory that the stream holds.", 0 },
+
+    { "nginx_media_hls_segments_total", "counter",
+      "Segments of HLS that were made.", 0 },
+
+    { "nginx_media_hls_parts_total", "counter",
+      "Parts of HLS that were made.", 0 },
+
+    { "nginx_media_hls_memory_bytes", "gauge",
+      "Shared memory that the packed stream holds.", 0 },
+
+    { "nginx_media_hls_target_seconds", "gauge",
+      "Target duration.", 0 },
+
+    { "nginx_media_hls_duration_seconds", "gauge",
+      "Duration of the last segment.", 1 },
+
+    { "nginx_media_hls_viewers", "gauge",
+      "Viewers with sessions.", 0 },
+
+    { "nginx_media_hls_parked_requests", "gauge",
+      "Requests that wait for the next part or segment.", 0 },
+
+    { "nginx_media_hls_forced_cuts_total", "counter",
+      "Segments that begin without a keyframe.", 0 },
+
+    { "nginx_media_hls_dropped_parts_total", "counter",
+      "Parts that found no room in the shared memory.", 0 },
+
+    { "nginx_media_hls_disk_segments_total", "counter",
+      "Segments written to disk.", 0 },
+
+    { "nginx_media_hls_disk_failures_total", "counter",
+      "Attempts to write a segment that failed.", 0 },
+
+    { "nginx_media_hls_disk_missing_segments_total", "counter",
+      "Segments that never came to disk.", 0 },
+
+    { "nginx_media_hls_disk_behind_segments", "gauge",
+      "Segments that are not on disk yet.", 0 }
 };
 
 
@@ -269,6 +325,8 @@ ngx_media_metrics_players(ngx_media_metrics_t *m)
 
         p = &m->players[idx];
         p->clients++;
+        p->viewers += ngx_media_api_get(&client->type)
+                      == NGX_MEDIA_CLIENT_HLS_PLAY;
         p->dropped += ngx_media_api_get(&client->dropped);
 
         if (!ngx_media_api_get(&client->publish)) {
@@ -334,6 +392,8 @@ ngx_media_metrics_values(ngx_media_metrics_t *m,
     v[NGX_MEDIA_METRICS_MEMORY] = ngx_media_api_chunks(src)
                                   * NGX_MEDIA_CHUNK_SIZE;
 
+    ngx_media_metrics_hls(v, s->index, p->viewers);
+
     /* the first video track that is there */
 
     for (i = 0; s->live && i < NGX_MEDIA_TRACK_SCRIPT; i++) {
@@ -350,6 +410,31 @@ ngx_media_metrics_values(ngx_media_metrics_t *m,
             break;
         }
     }
+}
+
+
+static void
+ngx_media_metrics_hls(int64_t *v, uint32_t source, uint32_t viewers)
+{
+    ngx_media_hls_stats_t  stats;
+
+    if (ngx_media_hls_stats(source, &stats) != NGX_OK) {
+        return;
+    }
+
+    v[NGX_MEDIA_METRICS_HLS_SEGMENTS] = stats.segments;
+    v[NGX_MEDIA_METRICS_HLS_PARTS] = stats.parts;
+    v[NGX_MEDIA_METRICS_HLS_MEMORY] = stats.bytes;
+    v[NGX_MEDIA_METRICS_HLS_TARGET] = stats.target;
+    v[NGX_MEDIA_METRICS_HLS_DURATION] = stats.duration / 1000;
+    v[NGX_MEDIA_METRICS_HLS_VIEWERS] = viewers;
+    v[NGX_MEDIA_METRICS_HLS_PARKED] = stats.parked;
+    v[NGX_MEDIA_METRICS_HLS_CUTS] = stats.cuts;
+    v[NGX_MEDIA_METRICS_HLS_DROPPED] = stats.dropped;
+    v[NGX_MEDIA_METRICS_HLS_WRITTEN] = stats.written;
+    v[NGX_MEDIA_METRICS_HLS_FAILED] = stats.failed;
+    v[NGX_MEDIA_METRICS_HLS_MISSING] = stats.missing;
+    v[NGX_MEDIA_METRICS_HLS_BEHIND] = stats.behind;
 }
 
 
