@@ -57,7 +57,7 @@ static ngx_command_t  ngx_http_flv_live_commands[] = {
                         |NGX_CONF_TAKE1,
       ngx_http_flv_live,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_flv_live_loc_conf_t, enable),
       NULL },
 
     { ngx_string("flv_live_push"),
@@ -473,35 +473,17 @@ ngx_http_flv_live(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_flv_live_loc_conf_t  *flcf = conf;
 
-    ngx_str_t  *value;
+    char  *rv;
 
-    if (flcf->enable != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
+    rv = ngx_media_conf_set_flag(cf, cmd, conf);
 
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "on") == 0) {
-        flcf->enable = 1;
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        flcf->enable = 0;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, "
-                           "it must be \"on\" or \"off\"",
-                           &value[1], &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (flcf->enable) {
+    if (rv == NGX_CONF_OK && flcf->enable) {
         flcf->name = "flv_live";
         flcf->file = cf->conf_file->file.name;
         flcf->line = cf->conf_file->line;
     }
 
-    return NGX_CONF_OK;
+    return rv;
 }
 
 

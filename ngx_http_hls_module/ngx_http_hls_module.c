@@ -38,7 +38,7 @@ static ngx_command_t  ngx_http_hls_commands[] = {
                         |NGX_CONF_TAKE1,
       ngx_http_hls,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_hls_loc_conf_t, enable),
       NULL },
 
       ngx_null_command
@@ -275,32 +275,10 @@ ngx_http_hls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_hls_loc_conf_t  *hlcf = conf;
 
-    ngx_str_t  *value;
-
-    if (hlcf->enable != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "on") == 0) {
-        hlcf->enable = 1;
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        hlcf->enable = 0;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, "
-                           "it must be \"on\" or \"off\"",
-                           &value[1], &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
     hlcf->file = cf->conf_file->file.name;
     hlcf->line = cf->conf_file->line;
 
-    return NGX_CONF_OK;
+    return ngx_media_conf_set_flag(cf, cmd, conf);
 }
 
 

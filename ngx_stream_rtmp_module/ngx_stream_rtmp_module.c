@@ -20,13 +20,6 @@
 #define NGX_STREAM_RTMP_CONF  0x10000000
 
 
-typedef struct {
-    ngx_int_t    min;
-    ngx_int_t    max;
-    const char  *hint;
-} ngx_stream_rtmp_bounds_t;
-
-
 static ngx_int_t ngx_stream_rtmp_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_stream_rtmp_variable(ngx_stream_session_t *s,
     ngx_stream_variable_value_t *v, uintptr_t data);
@@ -39,22 +32,18 @@ static ngx_uint_t ngx_stream_rtmp_has_udp(ngx_conf_t *cf,
     ngx_stream_core_srv_conf_t *cscf);
 static char *ngx_stream_rtmp_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_stream_rtmp_size(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_stream_rtmp_time(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static void *ngx_stream_rtmp_boot_create_conf(ngx_cycle_t *cycle);
 
 
-static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_chunk_size_bounds = {
+static ngx_media_conf_range_t  ngx_stream_rtmp_chunk_size_range = {
     128, 65536, "a size from 128 to 65536, the default is 60000"
 };
 
-static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_ack_window_bounds = {
+static ngx_media_conf_range_t  ngx_stream_rtmp_ack_window_range = {
     4096, 1073741824, "a size from 4096 to 1g, the default is 2500000"
 };
 
-static ngx_stream_rtmp_bounds_t  ngx_stream_rtmp_time_bounds = {
+static ngx_media_conf_range_t  ngx_stream_rtmp_time_range = {
     1000, 86400000, "a time from 1s to 1d, the default is 60s"
 };
 
@@ -70,31 +59,31 @@ static ngx_command_t  ngx_stream_rtmp_commands[] = {
 
     { ngx_string("chunk_size"),
       NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
-      ngx_stream_rtmp_size,
+      ngx_media_conf_set_size,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_rtmp_srv_conf_t, chunk_size),
-      &ngx_stream_rtmp_chunk_size_bounds },
+      &ngx_stream_rtmp_chunk_size_range },
 
     { ngx_string("ack_window"),
       NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
-      ngx_stream_rtmp_size,
+      ngx_media_conf_set_size,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_rtmp_srv_conf_t, ack_window),
-      &ngx_stream_rtmp_ack_window_bounds },
+      &ngx_stream_rtmp_ack_window_range },
 
     { ngx_string("ping"),
       NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
-      ngx_stream_rtmp_time,
+      ngx_media_conf_set_msec,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_rtmp_srv_conf_t, ping),
-      &ngx_stream_rtmp_time_bounds },
+      &ngx_stream_rtmp_time_range },
 
     { ngx_string("timeout"),
       NGX_STREAM_RTMP_CONF|NGX_CONF_TAKE1,
-      ngx_stream_rtmp_time,
+      ngx_media_conf_set_msec,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_rtmp_srv_conf_t, timeout),
-      &ngx_stream_rtmp_time_bounds },
+      &ngx_stream_rtmp_time_range },
 
       ngx_null_command
 };
@@ -399,74 +388,6 @@ ngx_stream_rtmp_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *cf = save;
 
     return rv;
-}
-
-
-static char *
-ngx_stream_rtmp_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    size_t                    *sp;
-    ssize_t                    size;
-    ngx_str_t                 *value;
-    ngx_stream_rtmp_bounds_t  *bounds;
-
-    sp = (size_t *) (p + cmd->offset);
-
-    if (*sp != NGX_CONF_UNSET_SIZE) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    bounds = cmd->post;
-
-    size = ngx_parse_size(&value[1]);
-
-    if (size == NGX_ERROR || size < bounds->min || size > bounds->max) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V %V\" is not possible, write %s",
-                           &value[0], &value[1], bounds->hint);
-        return NGX_CONF_ERROR;
-    }
-
-    *sp = size;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_stream_rtmp_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    ngx_int_t                  time;
-    ngx_str_t                 *value;
-    ngx_msec_t                *tp;
-    ngx_stream_rtmp_bounds_t  *bounds;
-
-    tp = (ngx_msec_t *) (p + cmd->offset);
-
-    if (*tp != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    bounds = cmd->post;
-
-    time = ngx_parse_time(&value[1], 0);
-
-    if (time == NGX_ERROR || time < bounds->min || time > bounds->max) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V %V\" is not possible, write %s",
-                           &value[0], &value[1], bounds->hint);
-        return NGX_CONF_ERROR;
-    }
-
-    *tp = time;
-
-    return NGX_CONF_OK;
 }
 
 

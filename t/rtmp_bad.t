@@ -54,12 +54,12 @@ EOF
 # the configuration: wrong values are refused with what to write instead
 
 my $list = <<'END';
-rtmp { chunk_size 100; }        | write a size from 128 to 65536
-rtmp { chunk_size 100k; }       | write a size from 128 to 65536
-rtmp { chunk_size much; }       | write a size from 128 to 65536
-rtmp { ack_window 1; }          | write a size from 4096 to 1g
-rtmp { ping 0; }                | write a time from 1s to 1d
-rtmp { timeout soon; }          | write a time from 1s to 1d
+rtmp { chunk_size 100; }        | say a size from 128 to 65536
+rtmp { chunk_size 100k; }       | say a size from 128 to 65536
+rtmp { chunk_size much; }       | say a size from 128 to 65536
+rtmp { ack_window 1; }          | say a size from 4096 to 1g
+rtmp { ping 0; }                | say a time from 1s to 1d
+rtmp { timeout soon; }          | say a time from 1s to 1d
 rtmp { timeout 1s; timeout 2s; }| "timeout" directive is duplicate
 rtmp { } rtmp { }               | "rtmp" directive is duplicate
 rtmp { } proxy_pass 127.0.0.1:1;| beside another content handler

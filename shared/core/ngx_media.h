@@ -198,6 +198,8 @@ extern ngx_module_t  ngx_media_policy_module;     /* NGX_MEDIA_MODULE */
  *    }
  *
  * A setter of a module's own ends with return ngx_media_conf_note(cf, cmd).
+ * Setters do for modules of stream{} and http{} too, where nothing is noted.
+ * A flag whose directive may stand without a value (NGX_CONF_NOARGS) is on.
  */
 
 typedef struct {

@@ -15,7 +15,7 @@
 
 
 static char *ngx_media_conf_refuse(ngx_conf_t *cf, ngx_command_t *cmd,
-    const char *what, const char *example);
+    const char *what, const char *say);
 static ngx_media_conf_where_t *ngx_media_conf_where(
     ngx_media_main_conf_t *mcf, const char *names);
 static ngx_uint_t ngx_media_conf_named(ngx_str_t *name, const char *names);
@@ -25,7 +25,15 @@ char *
 ngx_media_conf_set_flag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char           *rv;
+    ngx_flag_t     *fp;
     ngx_command_t   flag;
+
+    fp = (ngx_flag_t *) ((char *) conf + cmd->offset);
+
+    if (cf->args->nelts == 1 && *fp == NGX_CONF_UNSET) {
+        *fp = 1;
+        return ngx_media_conf_note(cf, cmd);
+    }
 
     flag = *cmd;
     flag.post = NULL;
@@ -56,7 +64,8 @@ ngx_media_conf_set_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ms == NGX_ERROR || (range && (ms < range->min || ms > range->max))) {
         return ngx_media_conf_refuse(cf, cmd, "time",
-                                     "for example 10s or 500ms");
+                                     range ? range->say
+                                           : "for example 10s or 500ms");
     }
 
     *msp = (ngx_msec_t) ms;
@@ -87,7 +96,8 @@ ngx_media_conf_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         || (range && (size < range->min || size > range->max)))
     {
         return ngx_media_conf_refuse(cf, cmd, "size",
-                                     "for example 512k or 8m");
+                                     range ? range->say
+                                           : "for example 512k or 8m");
     }
 
     *sp = (size_t) size;
@@ -114,7 +124,8 @@ ngx_media_conf_set_num(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     n = ngx_atoi(value[1].data, value[1].len);
 
     if (n == NGX_ERROR || (range && (n < range->min || n > range->max))) {
-        return ngx_media_conf_refuse(cf, cmd, "number", "for example 10");
+        return ngx_media_conf_refuse(cf, cmd, "number",
+                                     range ? range->say : "for example 10");
     }
 
     *np = n;
@@ -234,21 +245,15 @@ ngx_media_conf_set_list(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 static char *
 ngx_media_conf_refuse(ngx_conf_t *cf, ngx_command_t *cmd, const char *what,
-    const char *example)
+    const char *say)
 {
-    ngx_str_t               *value;
-    ngx_media_conf_range_t  *range;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (cmd->post && cmd->set != ngx_media_conf_set_enum) {
-        range = cmd->post;
-        example = range->say;
-    }
-
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid %s \"%V\" in \"%V\", say %s", what, &value[1],
-                       &cmd->name, example);
+                       &cmd->name, say);
 
     return NGX_CONF_ERROR;
 }
@@ -260,6 +265,10 @@ char *
 ngx_media_conf_note(ngx_conf_t *cf, ngx_command_t *cmd)
 {
     ngx_media_conf_where_t  *where;
+
+    if (cf->module_type != NGX_MEDIA_MODULE) {
+        return NGX_CONF_OK;
+    }
 
     where = ngx_array_push(&ngx_media_conf_main_of(cf)->where);
 
