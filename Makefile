@@ -46,7 +46,7 @@ ADD ?= --add-dynamic-module
 GOAL ?= modules
 
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
-	libpcre2-dev zlib1g-dev
+	libcurl4-openssl-dev libpcre2-dev zlib1g-dev
 TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
 	curl openssl dpkg-dev $(CLIENT_DEPS)
 

@@ -23,8 +23,7 @@
 #define NGX_MEDIA_WEB_MAX      65536   /* bytes of answer likewise */
 
 
-typedef struct ngx_media_web_s       ngx_media_web_t;  /* one under way */
-typedef struct ngx_media_web_addr_s  ngx_media_web_addr_t;
+typedef struct ngx_media_web_s  ngx_media_web_t;    /* one under way */
 
 
 /* a URL of the configuration, lives as long as that */
@@ -39,7 +38,7 @@ typedef struct {
     unsigned                    literal:1; /* host is an address */
 
     ngx_str_t                   base;      /* all that is before the path */
-    ngx_media_web_addr_t       *addrs;     /* NULL: asks the resolver */
+    ngx_str_t                   addrs;     /* "IP,IP"; "": asks the resolver */
 
     u_char                     *file;
     ngx_uint_t                  line;
