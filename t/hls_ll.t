@@ -211,7 +211,8 @@ close $sock;
 
 # the whole of it
 
-is(checked('/ll/x.m3u8', '--seconds=10', '--ll'), '', 'check-hls');
+is(checked('/ll/x.m3u8', '--seconds=10', '--ll', '--clock=50'), '',
+    'check-hls');
 
 # the publisher stops sending: 503 after three target durations
 

@@ -524,6 +524,7 @@ ngx_media_hls_cut_lead(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 
     before = c->last_dts;
     c->last_dts = f->dts;
+    c->early = ngx_min(c->early, c->reader.time - f->dts);
 
     if (sync && !audio) {
         c->gop = ngx_max(c->gop, f->dts - c->key_dts);
@@ -608,8 +609,8 @@ ngx_media_hls_cut_begin(ngx_media_hls_cutter_t *c, const ngx_media_frame_t *f)
 
         ngx_media_hls_pack_reset(c);
 
-        c->clock = ngx_media_epoch_ms() * 1000
-                   - (ngx_media_now() - c->reader.time) - f->dts;
+        c->early = c->reader.time - f->dts;
+        c->timed = 0;
         c->key_dts = f->dts;
         c->last_dts = f->dts;
     }
@@ -731,6 +732,8 @@ ngx_media_hls_cut_target(ngx_media_hls_cutter_t *c)
     for (msn = r->first; msn < r->next; msn++) {
         us = ngx_max(us, (int64_t) ngx_media_hls_at(r, msn)->duration);
     }
+
+    ngx_media_hls_pack_time(c);
 
     c->target = (uint32_t) ((us - 50000 + 999999) / 1000000);
 

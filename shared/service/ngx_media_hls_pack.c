@@ -728,6 +728,60 @@ ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
 }
 
 
+/*
+ * The first frames of a publish come late, when connections are made and
+ * encoders begin, and then what was held up comes at once: the frame that came
+ * earliest for its time tells when all others were made.  It is looked for in
+ * the first part of a timeline, and until there is a playlist; from then on
+ * dates follow durations.
+ */
+
+void
+ngx_media_hls_pack_time(ngx_media_hls_cutter_t *c)
+{
+    int64_t                     diff, clock;
+    uint64_t                    msn;
+    ngx_uint_t                  i;
+    ngx_media_hls_segment_t    *seg;
+    ngx_media_hls_rendition_t  *r;
+
+    clock = ngx_media_epoch_ms() * 1000 - ngx_media_now() + c->early;
+
+    if (!c->timed) {
+        c->timed = 1;
+        c->clock = clock;
+        return;
+    }
+
+    diff = clock - c->clock;
+    c->clock = clock;
+
+    for (i = 0; i < c->nouts; i++) {
+
+        r = c->out[i].writer.r;
+
+        ngx_media_hls_store_lock(&c->out[i].writer);
+
+        for (msn = r->next; msn > r->first; msn--) {
+
+            seg = ngx_media_hls_at(r, msn - 1);
+
+            if (r->begin == seg->pdt) {
+                r->begin += diff;
+            }
+
+            seg->pdt += diff;
+
+            if (seg->flags & NGX_MEDIA_HLS_DISCONTINUITY) {
+                break;
+            }
+        }
+
+        ngx_media_hls_store_unlock(&c->out[i].writer);
+    }
+}
+
+
 /* a segment begins in all renditions, with the same number */
 
 static void
@@ -742,6 +796,10 @@ ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
 
     msn = 0;
     disc = c->out[0].writer.r->disc;
+
+    if (!c->timed) {
+        ngx_media_hls_pack_time(c);
+    }
 
     for (i = 0; i < c->nouts; i++) {
         msn = ngx_max(msn, c->out[i].writer.r->next);

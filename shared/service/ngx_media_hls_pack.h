@@ -110,6 +110,9 @@ typedef struct {
     int64_t                  part_dts;       /* where the open part begins */
     int64_t                  key_dts;
     int64_t                  clock;          /* us, epoch at dts 0 */
+    int64_t                  early;          /* us, the same on the monotonic
+                                              * clock, by the frame that came
+                                              * earliest for its time */
     size_t                   bytes;          /* in the open part */
     ngx_uint_t               disk;           /* hls_path: files are told of */
     ngx_media_hls_segment_t  segment;        /* the open one */
@@ -127,6 +130,7 @@ typedef struct {
     unsigned                 change:1;       /* tracks or configs changed */
     unsigned                 stored:1;       /* segment is in the store */
     unsigned                 ready:1;        /* renditions are made */
+    unsigned                 timed:1;        /* clock is set */
     unsigned                 logged:1;
 } ngx_media_hls_cutter_t;
 
@@ -169,6 +173,8 @@ void ngx_media_hls_pack_reset(ngx_media_hls_cutter_t *c);
 
 ngx_int_t ngx_media_hls_pack_part(ngx_media_hls_cutter_t *c, int64_t dts,
     ngx_uint_t how);
+/* Dates of what nobody has seen yet, by the frames that came meanwhile. */
+void ngx_media_hls_pack_time(ngx_media_hls_cutter_t *c);
 /* Segments end in all renditions. */
 void ngx_media_hls_pack_close(ngx_media_hls_cutter_t *c);
 /* What all renditions promise, into the store. */
