@@ -93,6 +93,8 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
     ngx_int_t                 rc;
     ngx_http_flv_live_ctx_t  *ctx;
 
+    ngx_media_http_log(r);
+
     rc = ngx_http_flv_live_ws_wanted(r);
 
     if (rc > NGX_OK) {

@@ -99,6 +99,8 @@ ngx_http_flv_live_push(ngx_http_request_t *r)
     ngx_int_t                  rc;
     ngx_http_flv_live_push_t  *ctx;
 
+    ngx_media_http_log(r);
+
     if (r->headers_in.content_length_n < 0 && !r->headers_in.chunked) {
         return NGX_HTTP_LENGTH_REQUIRED;
     }

@@ -48,6 +48,8 @@ ngx_http_hls_request(ngx_http_request_t *r, ngx_media_hls_name_t *name)
     ngx_int_t            rc;
     ngx_http_hls_ctx_t  *ctx;
 
+    ngx_media_http_log(r);
+
     ctx = ngx_http_hls_create(r, name);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

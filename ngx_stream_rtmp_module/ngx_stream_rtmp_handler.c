@@ -677,8 +677,6 @@ ngx_stream_rtmp_drain(ngx_media_session_t *ms)
 static u_char *
 ngx_stream_rtmp_log_error(ngx_log_t *log, u_char *buf, size_t len)
 {
-    u_char                     *p;
-    ngx_str_t                   id, vhost, app, stream;
     ngx_stream_session_t       *ss;
     ngx_stream_rtmp_session_t  *s;
 
@@ -689,19 +687,7 @@ ngx_stream_rtmp_log_error(ngx_log_t *log, u_char *buf, size_t len)
         return buf;
     }
 
-    id = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_ID);
-    vhost = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_VHOST);
-    app = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_APP);
-    stream = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_STREAM);
-
-    p = ngx_snprintf(buf, len, ", id: %V", &id);
-
-    if (app.len) {
-        p = ngx_snprintf(p, buf + len - p, ", media: \"%V/%V/%V\"",
-                         &vhost, &app, &stream);
-    }
-
-    return p;
+    return ngx_media_session_log(&s->media, buf, len);
 }
 
 

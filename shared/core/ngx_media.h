@@ -42,7 +42,7 @@
 
 /* must be the same in every .so of the suite: the layout of this header */
 
-#define NGX_MEDIA_ABI               3
+#define NGX_MEDIA_ABI               4
 
 
 typedef struct ngx_media_session_s   ngx_media_session_t;
@@ -293,6 +293,18 @@ typedef struct {
 } ngx_media_session_ops_t;
 
 
+/* what a session does, or did last: for variables */
+
+typedef struct {
+    ngx_uint_t              act;           /* ngx_media_act_e; CONNECT: nothing
+                                            * yet */
+    ngx_uint_t              reason;        /* why it ended */
+    uint64_t                msec;          /* how long it took, when over */
+    uint64_t                frames;        /* in, or out */
+    uint64_t                dropped;
+} ngx_media_did_t;
+
+
 struct ngx_media_session_s {
     const ngx_media_session_ops_t  *ops;         /* set by the protocol */
     ngx_connection_t               *connection;  /* its bytes are counted */
@@ -313,6 +325,7 @@ struct ngx_media_session_s {
                                                   * or redirect said */
     ngx_str_t                       redirect;    /* heap */
     ngx_msec_t                      expires;     /* 0, or when it must end */
+    ngx_media_did_t                 did;
 
     unsigned                        connects:1;  /* set by the protocol: it is
                                                   * asked about connecting */
@@ -388,6 +401,13 @@ ngx_int_t ngx_media_session_app(ngx_media_session_t *s, ngx_str_t *vhost,
     ngx_str_t *app, ngx_str_t *args);
 
 void ngx_media_session_set_type(ngx_media_session_t *s, ngx_uint_t type);
+
+/*
+ * What lines of the error log say of the session: its id, protocol and names,
+ * never its arguments.  For log handlers; returns the end.
+ */
+u_char *ngx_media_session_log(ngx_media_session_t *s, u_char *buf,
+    size_t len);
 
 /* bytes received, for the statistics; what was sent is read from c->sent */
 void ngx_media_session_received(ngx_media_session_t *s, size_t bytes);
@@ -619,6 +639,9 @@ struct ngx_media_consumer_s {
     ngx_media_segment_t             *segment;    /* cursor: where it reads */
     uint64_t                         offset;     /* cursor: byte of the log */
     uint64_t                         frame_end;  /* > offset: inside a frame */
+    uint64_t                         frames;     /* passed, up to entry */
+    uint64_t                         entry;      /* of the wire, where it came
+                                                  * into the log */
     ngx_media_out_t                 *out;        /* goes before the log */
     uint32_t                         out_size;   /* of it, the protocol's */
 
@@ -636,6 +659,7 @@ struct ngx_media_consumer_s {
     unsigned                         reheads:1;  /* send configs when it starts
                                                   * again */
     unsigned                         fresh:1;    /* not yet looked at */
+    unsigned                         entered:1;  /* entry holds */
 };
 
 

@@ -278,6 +278,8 @@ ngx_media_consumer_enter(ngx_media_consumer_t *c, ngx_media_segment_t *seg,
     c->offset = offset;
     c->frame_end = 0;
     c->configs = c->wire->key_configs;
+    c->entry = ngx_media_wire_number(c->wire, offset);
+    c->entered = 1;
 
     if (seg) {
         seg->cursors++;
@@ -288,12 +290,30 @@ ngx_media_consumer_enter(ngx_media_consumer_t *c, ngx_media_segment_t *seg,
 void
 ngx_media_consumer_leave(ngx_media_consumer_t *c)
 {
+    c->frames = ngx_media_consumer_frames(c);
+    c->entered = 0;
+
     if (c->segment) {
         c->segment->cursors--;
         c->segment = NULL;
     }
 
     c->frame_end = 0;
+}
+
+
+uint64_t
+ngx_media_consumer_frames(ngx_media_consumer_t *c)
+{
+    uint64_t  number;
+
+    if (!c->entered || c->wire == NULL) {
+        return c->frames;
+    }
+
+    number = ngx_media_wire_number(c->wire, c->offset);
+
+    return c->frames + (number > c->entry ? number - c->entry : 0);
 }
 
 

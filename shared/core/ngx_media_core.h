@@ -850,6 +850,8 @@ ngx_media_feed_t *ngx_media_wire_feed(ngx_media_wire_t *w);
 ngx_msec_t ngx_media_wire_idle(ngx_media_wire_t *w, ngx_msec_t since,
     ngx_msec_t timeout);
 uint32_t ngx_media_consumer_lag(ngx_media_consumer_t *c);
+/* how many went to it, since it was attached */
+uint64_t ngx_media_consumer_frames(ngx_media_consumer_t *c);
 
 
 /* --- publishers (ngx_media_publish.c) ----------------------------------- */

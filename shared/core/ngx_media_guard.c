@@ -200,6 +200,11 @@ ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act)
 
     s->act = act;
 
+    if (act != NGX_MEDIA_ACT_CONNECT) {
+        ngx_memzero(&s->did, sizeof(ngx_media_did_t));
+        s->did.act = act;
+    }
+
     return ngx_media_permit_step(s);
 }
 
@@ -402,6 +407,7 @@ ngx_media_permit_keep(ngx_str_t *dst, ngx_str_t *src)
 void
 ngx_media_permit_over(ngx_media_session_t *s, ngx_uint_t act)
 {
+    int64_t           msec;
     ngx_media_ask_t  *ask;
 
     ask = s->ask;
@@ -417,6 +423,14 @@ ngx_media_permit_over(ngx_media_session_t *s, ngx_uint_t act)
     }
 
     ngx_media_told_session(s, act, 1);
+
+    if (s->did.act == act) {
+        msec = ngx_media_epoch_ms() - s->client->began[act];
+
+        s->did.msec = (uint64_t) ngx_max(msec, 0);
+        s->did.reason = s->reason;
+    }
+
     s->client->began[act] = 0;
 
     if (act != NGX_MEDIA_ACT_CONNECT) {

@@ -24,6 +24,8 @@ ngx_media_play_stop(ngx_media_consumer_t *c)
 
         if (s->client) {
 
+            s->did.frames = c->frames;
+            s->did.dropped = c->dropped;
             s->client->dropped = c->dropped;
             s->client->lag = 0;
             s->client->source = NGX_MEDIA_NONE;

@@ -756,6 +756,7 @@ ngx_media_publish_write(ngx_media_publisher_t *p, ngx_media_frame_t *f)
             && ngx_media_codec_is_video(out.codec))
         {
             src->dropped++;
+            p->session->did.dropped++;
             return NGX_OK;
         }
 
@@ -807,6 +808,7 @@ ngx_media_publish_head(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 
     if (rc == NGX_DECLINED) {
         src->dropped++;
+        p->session->did.dropped++;
 
         ngx_log_error(NGX_LOG_INFO, p->session->connection->log, 0,
                       "%s of %uD bytes is dropped: too large, or too many",
@@ -981,6 +983,7 @@ ngx_media_publish_append(ngx_media_publisher_t *p, ngx_media_frame_t *f)
 
     if (rc != NGX_MEDIA_OK) {
         src->dropped++;
+        p->session->did.dropped++;
         p->skip |= 1u << f->track;
 
         if (rc == NGX_MEDIA_DECLINED) {
@@ -1030,6 +1033,7 @@ ngx_media_publish_stat(ngx_media_publisher_t *p, ngx_media_frame_t *f)
     t = &src->track[f->track];
 
     src->frames++;
+    p->session->did.frames++;
     t->frames++;
     t->bytes += f->size;
 

@@ -3,7 +3,7 @@
  * Copyright (C) the nginx media suite authors
  *
  * Sessions: one client connection of any protocol, its entry in the arena,
- * its policy, and what the API and the variables tell about it.
+ * its policy, and what the API and the log tell about it.
  *
  * The entry belongs to the worker that made it: only that one writes it,
  * texts under a version so that others copy them whole.  It is taken and given
@@ -28,41 +28,10 @@ static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
 static ngx_uint_t ngx_media_session_expired(ngx_media_session_t *s);
 static void ngx_media_sessions_expire(void);
-static ngx_int_t ngx_media_variable_text(ngx_media_session_t *s,
-    ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
-static ngx_int_t ngx_media_variable_arg(ngx_media_session_t *s,
-    ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
 
 
 static ngx_queue_t  ngx_media_sessions;
 static ngx_uint_t   ngx_media_nsessions;
-
-
-const ngx_media_variable_t  ngx_media_variables[] = {
-
-    { ngx_string("media_vhost"), NGX_MEDIA_TEXT_VHOST,
-      ngx_media_variable_text },
-
-    { ngx_string("media_app"), NGX_MEDIA_TEXT_APP,
-      ngx_media_variable_text },
-
-    { ngx_string("media_stream"), NGX_MEDIA_TEXT_STREAM,
-      ngx_media_variable_text },
-
-    { ngx_string("media_args"), NGX_MEDIA_TEXT_ARGS,
-      ngx_media_variable_text },
-
-    { ngx_string("media_protocol"), NGX_MEDIA_TEXT_PROTOCOL,
-      ngx_media_variable_text },
-
-    { ngx_string("media_client_id"), NGX_MEDIA_TEXT_ID,
-      ngx_media_variable_text },
-
-    { ngx_string("media_arg_"), NGX_MEDIA_TEXT_ARGS,
-      ngx_media_variable_arg },
-
-    { ngx_null_string, 0, NULL }
-};
 
 
 void
@@ -379,6 +348,44 @@ ngx_media_client_text(ngx_media_client_t *client, ngx_uint_t which)
 }
 
 
+/* ", media: ID PROTOCOL VHOST/APP/STREAM" */
+
+u_char *
+ngx_media_session_log(ngx_media_session_t *s, u_char *buf, size_t len)
+{
+    u_char     *p, *last;
+    ngx_str_t   text;
+
+    if (s->client == NULL) {
+        return buf;
+    }
+
+    last = buf + len;
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_ID);
+    p = ngx_slprintf(buf, last, ", media: %V", &text);
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_PROTOCOL);
+    p = ngx_slprintf(p, last, " %V", &text);
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+
+    if (text.len == 0) {
+        return p;
+    }
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_VHOST);
+    p = ngx_slprintf(p, last, " %V", &text);
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+    p = ngx_slprintf(p, last, "/%V", &text);
+
+    text = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
+
+    return text.len ? ngx_slprintf(p, last, "/%V", &text) : p;
+}
+
+
 ngx_str_t
 ngx_media_session_text(ngx_media_session_t *s, ngx_uint_t which)
 {
@@ -673,6 +680,8 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     c->paused = 0;
     c->started = 0;
     c->reheads = 0;
+    c->frames = 0;
+    c->entered = 0;
 
     ngx_media_wire_attach(w, c);
 
@@ -984,64 +993,4 @@ ngx_media_client_type_name(ngx_uint_t type)
     }
 
     return names[type];
-}
-
-
-/* --- variables ---------------------------------------------------------- */
-
-static ngx_int_t
-ngx_media_variable_text(ngx_media_session_t *s, ngx_uint_t which,
-    ngx_str_t *arg, ngx_variable_value_t *v)
-{
-    ngx_str_t  text;
-
-    if (s == NULL || s->client == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    text = ngx_media_session_text(s, which);
-
-    v->data = text.data;
-    v->len = (unsigned) text.len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_media_variable_arg(ngx_media_session_t *s, ngx_uint_t which,
-    ngx_str_t *arg, ngx_variable_value_t *v)
-{
-    char                 name[64];
-    ngx_str_t            text;
-    ngx_media_url_str_t  args, value;
-
-    if (s == NULL || s->client == NULL || arg->len >= sizeof(name)) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    ngx_memcpy(name, arg->data, arg->len);
-    name[arg->len] = '\0';
-
-    text = ngx_media_session_text(s, which);
-    args.data = text.data;
-    args.len = text.len;
-
-    if (!ngx_media_arg(&args, name, &value)) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->data = value.data;
-    v->len = (unsigned) value.len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return NGX_OK;
 }

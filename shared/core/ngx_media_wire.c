@@ -1263,6 +1263,17 @@ ngx_media_wire_frames(ngx_media_wire_t *w, uint64_t from, uint64_t to)
 }
 
 
+uint64_t
+ngx_media_wire_number(ngx_media_wire_t *w, uint64_t offset)
+{
+    if (w->nentries == 0 || offset >= w->head) {
+        return w->first_entry + w->nentries;
+    }
+
+    return ngx_media_wire_find(w, offset);
+}
+
+
 ngx_media_entry_t *
 ngx_media_wire_entry_at(ngx_media_wire_t *w, uint64_t offset)
 {

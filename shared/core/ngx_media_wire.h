@@ -131,6 +131,9 @@ ngx_media_segment_t *ngx_media_wire_segment(ngx_media_wire_t *w,
 uint64_t ngx_media_wire_frame_end(ngx_media_wire_t *w, uint64_t offset);
 uint64_t ngx_media_wire_frames(ngx_media_wire_t *w, uint64_t from,
     uint64_t to);
+/* number of the frame that begins at or before offset; that of the next one
+ * at the end of the log */
+uint64_t ngx_media_wire_number(ngx_media_wire_t *w, uint64_t offset);
 ngx_media_entry_t *ngx_media_wire_entry_at(ngx_media_wire_t *w,
     uint64_t offset);
 uint64_t ngx_media_wire_offset(ngx_media_wire_t *w, uint64_t seq);

@@ -15,6 +15,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_media.h"
+
 
 extern ngx_module_t  ngx_media_http_module;
 
@@ -47,6 +49,14 @@ ngx_int_t ngx_media_http_names(ngx_http_request_t *r, ngx_str_t *path,
  */
 ngx_int_t ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
     ngx_str_t *redirect);
+
+
+/*
+ * Lines of the error log about r tell of its session too, and from now on show
+ * the request without its arguments, and without its path where it publishes:
+ * tokens and keys are in them.
+ */
+void ngx_media_http_log(ngx_http_request_t *r);
 
 
 #endif /* _NGX_MEDIA_HTTP_H_INCLUDED_ */
