@@ -31,6 +31,8 @@ static uint32_t ngx_media_hls_pack_usable(ngx_media_hls_cutter_t *c);
 static ngx_int_t ngx_media_hls_pack_outs(ngx_media_hls_cutter_t *c);
 static ngx_int_t ngx_media_hls_pack_open(ngx_media_hls_cutter_t *c,
     ngx_uint_t i, uint32_t tracks);
+static int64_t ngx_media_hls_pack_uneven(ngx_media_hls_cutter_t *c,
+    uint32_t fps_milli);
 static int64_t ngx_media_hls_pack_slack(ngx_media_hls_cutter_t *c,
     ngx_media_hls_out_t *out);
 static void ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c,
@@ -582,18 +584,51 @@ ngx_media_hls_pack_tracks(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 }
 
 
+/*
+ * Video beside the lead: with the same frame rate, or a multiple of it, its
+ * parts are as long as the lead's; else they have one frame more or less.
+ */
+
+static int64_t
+ngx_media_hls_pack_uneven(ngx_media_hls_cutter_t *c, uint32_t fps_milli)
+{
+    int64_t  frame, rest;
+
+    if (fps_milli == 0 || c->delta <= 0) {
+        return 0;
+    }
+
+    frame = 1000000000 / fps_milli;
+
+    if (frame == 0) {
+        return 0;
+    }
+
+    rest = c->delta % frame;
+    rest = ngx_min(rest, frame - rest);
+
+    return (rest <= frame / 20) ? 0 : frame + 1000;
+}
+
+
 /* cut where the lead is cut: its parts have one frame more or less */
 
 static int64_t
 ngx_media_hls_pack_slack(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 {
+    ngx_uint_t            track;
     ngx_media_hls_run_t  *run;
 
     if (!c->ready || (out->tracks & (1u << c->lead)) || out->tracks == 0) {
         return 0;
     }
 
-    run = c->run[__builtin_ctz(out->tracks)];
+    track = (ngx_uint_t) __builtin_ctz(out->tracks);
+    run = c->run[track];
+
+    if (ngx_media_codec_is_video(run->codec)) {
+        return ngx_media_hls_pack_uneven(c, c->source->track[track].fps_milli);
+    }
 
     if (run->mp4.frame == 0) {
         return NGX_MEDIA_HLS_SLACK_MAX;
