@@ -27,6 +27,7 @@
 #include <ngx_http.h>
 
 #include "ngx_media.h"
+#include "ngx_media_http.h"
 #include "ngx_media_ws.h"
 
 

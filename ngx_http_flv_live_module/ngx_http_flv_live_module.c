@@ -18,12 +18,6 @@
 #include "ngx_media_codec.h"
 
 
-typedef struct {
-    ngx_str_t                        key;
-    ngx_str_t                        value;
-} ngx_http_flv_live_header_t;
-
-
 static ngx_int_t ngx_http_flv_live_handler(ngx_http_request_t *r);
 static const ngx_http_flv_live_type_t *ngx_http_flv_live_type(
     ngx_http_request_t *r);
@@ -35,8 +29,6 @@ static ngx_int_t ngx_http_flv_live_not_allowed(ngx_http_request_t *r,
     ngx_uint_t play);
 static ngx_int_t ngx_http_flv_live_allow(ngx_http_request_t *r,
     ngx_uint_t play);
-static ngx_int_t ngx_http_flv_live_add_headers(ngx_http_request_t *r,
-    const ngx_http_flv_live_header_t *header);
 
 static void *ngx_http_flv_live_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_flv_live_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -174,7 +166,7 @@ static const ngx_http_flv_live_type_t  ngx_http_flv_live_types[] = {
 
 /* any page may play: what a stream is worth is guarded by other means */
 
-static const ngx_http_flv_live_header_t  ngx_http_flv_live_headers[] = {
+static const ngx_media_http_header_t  ngx_http_flv_live_headers[] = {
     { ngx_string("Cache-Control"), ngx_string("no-cache, no-store") },
     { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
     { ngx_string("Access-Control-Expose-Headers"), ngx_string("*") },
@@ -182,7 +174,7 @@ static const ngx_http_flv_live_header_t  ngx_http_flv_live_headers[] = {
 };
 
 
-static const ngx_http_flv_live_header_t  ngx_http_flv_live_preflight[] = {
+static const ngx_media_http_header_t  ngx_http_flv_live_preflight[] = {
     { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
     { ngx_string("Access-Control-Allow-Methods"),
       ngx_string("GET, HEAD, OPTIONS") },
@@ -230,7 +222,7 @@ ngx_http_flv_live_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_flv_live_add_headers(r, ngx_http_flv_live_headers)
+    if (ngx_media_http_headers(r, ngx_http_flv_live_headers)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -317,7 +309,7 @@ ngx_http_flv_live_options(ngx_http_request_t *r, ngx_uint_t play)
     }
 
     if (play
-        && ngx_http_flv_live_add_headers(r, ngx_http_flv_live_preflight)
+        && ngx_media_http_headers(r, ngx_http_flv_live_preflight)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -333,7 +325,7 @@ ngx_http_flv_live_options(ngx_http_request_t *r, ngx_uint_t play)
 static ngx_int_t
 ngx_http_flv_live_not_allowed(ngx_http_request_t *r, ngx_uint_t play)
 {
-    static const ngx_http_flv_live_header_t  origin[] = {
+    static const ngx_media_http_header_t  origin[] = {
         { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
         { ngx_null_string, ngx_null_string }
     };
@@ -342,7 +334,7 @@ ngx_http_flv_live_not_allowed(ngx_http_request_t *r, ngx_uint_t play)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (play && ngx_http_flv_live_add_headers(r, origin) != NGX_OK) {
+    if (play && ngx_media_http_headers(r, origin) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -353,7 +345,7 @@ ngx_http_flv_live_not_allowed(ngx_http_request_t *r, ngx_uint_t play)
 static ngx_int_t
 ngx_http_flv_live_allow(ngx_http_request_t *r, ngx_uint_t play)
 {
-    ngx_http_flv_live_header_t     header[2];
+    ngx_media_http_header_t     header[2];
     ngx_http_flv_live_loc_conf_t  *flcf;
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_flv_live_module);
@@ -372,31 +364,7 @@ ngx_http_flv_live_allow(ngx_http_request_t *r, ngx_uint_t play)
         ngx_str_set(&header[0].value, "OPTIONS, POST, PUT");
     }
 
-    return ngx_http_flv_live_add_headers(r, header);
-}
-
-
-static ngx_int_t
-ngx_http_flv_live_add_headers(ngx_http_request_t *r,
-    const ngx_http_flv_live_header_t *header)
-{
-    ngx_table_elt_t  *h;
-
-    for ( /* void */ ; header->key.len; header++) {
-
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-        h->hash = 1;
-        h->key = header->key;
-        h->value = header->value;
-    }
-
-    return NGX_OK;
+    return ngx_media_http_headers(r, header);
 }
 
 

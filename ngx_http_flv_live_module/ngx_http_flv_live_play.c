@@ -21,7 +21,6 @@
 
 
 #include "ngx_http_flv_live.h"
-#include "ngx_media_http.h"
 #include "ngx_media_rc.h"
 #include "ngx_media_tracks.h"
 

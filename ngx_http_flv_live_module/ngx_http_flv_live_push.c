@@ -21,7 +21,6 @@
 
 
 #include "ngx_http_flv_live_push.h"
-#include "ngx_media_http.h"
 
 
 /* buffers that are read before others have their turn */

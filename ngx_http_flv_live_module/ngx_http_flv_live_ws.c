@@ -23,8 +23,6 @@
 
 static ngx_str_t *ngx_http_flv_live_ws_header(ngx_http_request_t *r,
     char *name, size_t len);
-static ngx_int_t ngx_http_flv_live_ws_add(ngx_http_request_t *r, char *name,
-    ngx_str_t *value);
 static void ngx_http_flv_live_ws_read_handler(ngx_http_request_t *r);
 static ssize_t ngx_http_flv_live_ws_recv(ngx_http_request_t *r, u_char *buf,
     u_char **pos);
@@ -82,9 +80,7 @@ ngx_http_flv_live_ws_wanted(ngx_http_request_t *r)
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "client sent a bad WebSocket handshake");
 
-    if (ngx_http_flv_live_ws_add(r, "Sec-WebSocket-Version", &thirteen)
-        != NGX_OK)
-    {
+    if (ngx_media_http_header(r, "Sec-WebSocket-Version", &thirteen) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -112,27 +108,6 @@ ngx_http_flv_live_ws_header(ngx_http_request_t *r, char *name, size_t len)
     }
 
     return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_flv_live_ws_add(ngx_http_request_t *r, char *name, ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = *value;
-
-    return NGX_OK;
 }
 
 
@@ -167,9 +142,8 @@ ngx_http_flv_live_ws_head(ngx_http_flv_live_ctx_t *ctx)
 
     ngx_encode_base64(&dst, &src);
 
-    if (ngx_http_flv_live_ws_add(r, "Upgrade", &websocket) != NGX_OK
-        || ngx_http_flv_live_ws_add(r, "Sec-WebSocket-Accept", &dst)
-           != NGX_OK)
+    if (ngx_media_http_header(r, "Upgrade", &websocket) == NULL
+        || ngx_media_http_header(r, "Sec-WebSocket-Accept", &dst) == NULL)
     {
         return NGX_ERROR;
     }

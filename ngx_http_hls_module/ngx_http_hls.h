@@ -263,15 +263,6 @@ ngx_int_t ngx_http_hls_chunks(ngx_http_hls_ctx_t *ctx, ngx_uint_t rendition);
 
 /* _headers.c */
 
-typedef struct {
-    ngx_str_t                    key;
-    ngx_str_t                    value;
-} ngx_http_hls_header_t;
-
-ngx_int_t ngx_http_hls_add_header(ngx_http_request_t *r, const char *key,
-    size_t key_len, u_char *value, size_t len);
-ngx_int_t ngx_http_hls_add_headers(ngx_http_request_t *r,
-    const ngx_http_hls_header_t *header);
 ngx_int_t ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx,
     ngx_uint_t cache, uint32_t target);
 ngx_int_t ngx_http_hls_etag(ngx_http_request_t *r, ngx_str_t *etag);

@@ -17,48 +17,6 @@
 #define NGX_HTTP_HLS_FOREVER_AGE   86400
 
 
-ngx_int_t
-ngx_http_hls_add_header(ngx_http_request_t *r, const char *key,
-    size_t key_len, u_char *value, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) key;
-    h->key.len = key_len;
-    h->value.data = value;
-    h->value.len = len;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_hls_add_headers(ngx_http_request_t *r,
-    const ngx_http_hls_header_t *header)
-{
-    for ( /* void */ ; header->key.len; header++) {
-
-        if (ngx_http_hls_add_header(r, (char *) header->key.data,
-                                    header->key.len, header->value.data,
-                                    header->value.len)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 /*
  * target: target duration of the playlist, s.  What was said before is taken
  * back: an answer that fails late (a range that is none) is not kept.
@@ -72,23 +30,20 @@ ngx_http_hls_cache_control(ngx_http_hls_ctx_t *ctx, ngx_uint_t cache,
     uint32_t          age;
     ngx_table_elt_t  *h;
 
+    static const ngx_str_t  none = ngx_string("no-cache, no-store");
+
     h = ctx->cache_control;
 
     if (h == NULL) {
-        h = ngx_list_push(&ctx->request->headers_out.headers);
+        h = ngx_media_http_header(ctx->request, "Cache-Control", &none);
         if (h == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-        h->hash = 1;
-        ngx_str_set(&h->key, "Cache-Control");
-
         ctx->cache_control = h;
     }
 
-    ngx_str_set(&h->value, "no-cache, no-store");
+    h->value = none;
 
     switch (cache) {
 
@@ -132,16 +87,10 @@ ngx_http_hls_etag(ngx_http_request_t *r, ngx_str_t *etag)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_list_push(&r->headers_out.headers);
+    h = ngx_media_http_header(r, "ETag", etag);
     if (h == NULL) {
         return NGX_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "ETag");
-    h->value = *etag;
 
     r->headers_out.etag = h;
 

@@ -101,14 +101,14 @@ ngx_module_t  ngx_http_hls_boot_module = {
 
 /* any page may play: what a stream is worth is guarded by other means */
 
-static const ngx_http_hls_header_t  ngx_http_hls_cors[] = {
+static const ngx_media_http_header_t  ngx_http_hls_cors[] = {
     { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
     { ngx_string("Access-Control-Expose-Headers"), ngx_string("*") },
     { ngx_null_string, ngx_null_string }
 };
 
 
-static const ngx_http_hls_header_t  ngx_http_hls_preflight[] = {
+static const ngx_media_http_header_t  ngx_http_hls_preflight[] = {
     { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
     { ngx_string("Access-Control-Allow-Methods"),
       ngx_string("GET, HEAD, OPTIONS") },
@@ -120,7 +120,7 @@ static const ngx_http_hls_header_t  ngx_http_hls_preflight[] = {
 };
 
 
-static const ngx_http_hls_header_t  ngx_http_hls_allow[] = {
+static const ngx_media_http_header_t  ngx_http_hls_allow[] = {
     { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
     { ngx_string("Allow"), ngx_string("GET, HEAD, OPTIONS") },
     { ngx_null_string, ngx_null_string }
@@ -154,7 +154,7 @@ ngx_http_hls_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_hls_add_headers(r, ngx_http_hls_cors) != NGX_OK) {
+    if (ngx_media_http_headers(r, ngx_http_hls_cors) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -198,7 +198,7 @@ ngx_http_hls_options(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_hls_add_headers(r, ngx_http_hls_preflight) != NGX_OK) {
+    if (ngx_media_http_headers(r, ngx_http_hls_preflight) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -212,7 +212,7 @@ ngx_http_hls_options(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_hls_not_allowed(ngx_http_request_t *r)
 {
-    if (ngx_http_hls_add_headers(r, ngx_http_hls_allow) != NGX_OK) {
+    if (ngx_media_http_headers(r, ngx_http_hls_allow) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

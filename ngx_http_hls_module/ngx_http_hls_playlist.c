@@ -602,6 +602,8 @@ ngx_http_hls_vary(ngx_http_request_t *r)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
+    static const ngx_str_t  coding = ngx_string("Accept-Encoding");
+
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (clcf->gzip_vary) {
@@ -609,9 +611,7 @@ ngx_http_hls_vary(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    return ngx_http_hls_add_header(r, "Vary", sizeof("Vary") - 1,
-                                   (u_char *) "Accept-Encoding",
-                                   sizeof("Accept-Encoding") - 1);
+    return ngx_media_http_header(r, "Vary", &coding) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -622,6 +622,8 @@ ngx_http_hls_blob_send(ngx_http_hls_ctx_t *ctx, ngx_http_hls_blob_t *blob,
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
+    static const ngx_str_t  coding = ngx_string("gzip");
+
     r = ctx->request;
 
     if (ctx->blob == NULL) {
@@ -630,16 +632,10 @@ ngx_http_hls_blob_send(ngx_http_hls_ctx_t *ctx, ngx_http_hls_blob_t *blob,
     }
 
     if (gzip) {
-        h = ngx_list_push(&r->headers_out.headers);
+        h = ngx_media_http_header(r, "Content-Encoding", &coding);
         if (h == NULL) {
             return NGX_ERROR;
         }
-
-        ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-        h->hash = 1;
-        ngx_str_set(&h->key, "Content-Encoding");
-        ngx_str_set(&h->value, "gzip");
 
         r->headers_out.content_encoding = h;
     }

@@ -19,6 +19,7 @@
 #include <ngx_http.h>
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
+#include "ngx_media_http.h"
 #include "ngx_media_http_variable.h"
 
 
@@ -80,8 +81,6 @@ static ngx_int_t ngx_media_api_not_allowed(ngx_http_request_t *r,
     const ngx_media_api_route_t *route);
 static ngx_int_t ngx_media_api_options(ngx_http_request_t *r);
 static ngx_int_t ngx_media_api_headers(ngx_http_request_t *r);
-static ngx_int_t ngx_media_api_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
 
 static ngx_int_t ngx_media_api_add_variables(ngx_conf_t *cf);
 static void *ngx_media_api_create_loc_conf(ngx_conf_t *cf);
@@ -636,7 +635,7 @@ ngx_media_api_redirect(ngx_http_request_t *r, const ngx_str_t *path)
 
     /* not headers_out.location: nginx would make it absolute */
 
-    if (ngx_media_api_header(r, "Location", &location) != NGX_OK) {
+    if (ngx_media_http_header(r, "Location", &location) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -657,7 +656,7 @@ ngx_media_api_not_allowed(ngx_http_request_t *r,
 
     allow = route->remove ? &removes : route->post ? &posts : &reads;
 
-    if (ngx_media_api_header(r, "Allow", allow) != NGX_OK) {
+    if (ngx_media_http_header(r, "Allow", allow) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -670,17 +669,17 @@ ngx_media_api_not_allowed(ngx_http_request_t *r,
 static ngx_int_t
 ngx_media_api_options(ngx_http_request_t *r)
 {
-    static ngx_str_t  empty = ngx_string("");
-    static ngx_str_t  methods = ngx_string("GET, HEAD, OPTIONS");
-    static ngx_str_t  headers = ngx_string("Accept, Authorization, "
-                                           "Cache-Control, Content-Type, "
-                                           "Range, X-Requested-With");
+    static ngx_str_t                      empty = ngx_string("");
+    static const ngx_media_http_header_t  headers[] = {
+        { ngx_string("Access-Control-Allow-Methods"),
+          ngx_string("GET, HEAD, OPTIONS") },
+        { ngx_string("Access-Control-Allow-Headers"),
+          ngx_string("Accept, Authorization, Cache-Control, Content-Type, "
+                     "Range, X-Requested-With") },
+        { ngx_null_string, ngx_null_string }
+    };
 
-    if (ngx_media_api_header(r, "Access-Control-Allow-Methods", &methods)
-           != NGX_OK
-        || ngx_media_api_header(r, "Access-Control-Allow-Headers", &headers)
-           != NGX_OK)
-    {
+    if (ngx_media_http_headers(r, headers) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -691,44 +690,14 @@ ngx_media_api_options(ngx_http_request_t *r)
 static ngx_int_t
 ngx_media_api_headers(ngx_http_request_t *r)
 {
-    static ngx_str_t  origin = ngx_string("*");
-    static ngx_str_t  cache = ngx_string("no-store");
-    static ngx_str_t  options = ngx_string("nosniff");
+    static const ngx_media_http_header_t  headers[] = {
+        { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
+        { ngx_string("Cache-Control"), ngx_string("no-store") },
+        { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
+        { ngx_null_string, ngx_null_string }
+    };
 
-    if (ngx_media_api_header(r, "Access-Control-Allow-Origin", &origin)
-           != NGX_OK
-        || ngx_media_api_header(r, "Cache-Control", &cache) != NGX_OK
-        || ngx_media_api_header(r, "X-Content-Type-Options", &options)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* name is static; value is kept, not copied */
-
-static ngx_int_t
-ngx_media_api_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = *value;
-
-    return NGX_OK;
+    return ngx_media_http_headers(r, headers);
 }
 
 

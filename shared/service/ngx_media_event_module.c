@@ -11,6 +11,7 @@
 
 
 #include "ngx_media_event_hub.h"
+#include "ngx_media_http.h"
 
 
 typedef struct {
@@ -25,8 +26,6 @@ static ngx_int_t ngx_media_event_filter(ngx_http_request_t *r,
 static ngx_int_t ngx_media_event_kinds(ngx_str_t *list, ngx_uint_t *kinds);
 static ngx_uint_t ngx_media_event_resume(ngx_media_event_client_t *ctx);
 static ngx_int_t ngx_media_event_header(ngx_http_request_t *r);
-static ngx_int_t ngx_media_event_add_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 static ngx_int_t ngx_media_event_not_allowed(ngx_http_request_t *r);
 
 static void *ngx_media_event_create_main_conf(ngx_conf_t *cf);
@@ -281,13 +280,15 @@ ngx_media_event_header(ngx_http_request_t *r)
 {
     /* a proxy of nginx shall not wait for more */
 
-    if (ngx_media_event_add_header(r, "Cache-Control", "no-store") != NGX_OK
-        || ngx_media_event_add_header(r, "X-Accel-Buffering", "no") != NGX_OK
-        || ngx_media_event_add_header(r, "Access-Control-Allow-Origin", "*")
-           != NGX_OK
-        || ngx_media_event_add_header(r, "X-Content-Type-Options", "nosniff")
-           != NGX_OK)
-    {
+    static const ngx_media_http_header_t  headers[] = {
+        { ngx_string("Cache-Control"), ngx_string("no-store") },
+        { ngx_string("X-Accel-Buffering"), ngx_string("no") },
+        { ngx_string("Access-Control-Allow-Origin"), ngx_string("*") },
+        { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
+        { ngx_null_string, ngx_null_string }
+    };
+
+    if (ngx_media_http_headers(r, headers) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -303,35 +304,12 @@ ngx_media_event_header(ngx_http_request_t *r)
 }
 
 
-/* both are static */
-
-static ngx_int_t
-ngx_media_event_add_header(ngx_http_request_t *r, const char *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = (u_char *) value;
-    h->value.len = ngx_strlen(value);
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_media_event_not_allowed(ngx_http_request_t *r)
 {
-    if (ngx_media_event_add_header(r, "Allow", "GET, HEAD") != NGX_OK) {
+    static const ngx_str_t  allow = ngx_string("GET, HEAD");
+
+    if (ngx_media_http_header(r, "Allow", &allow) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -43,6 +43,20 @@ typedef struct {
 ngx_int_t ngx_media_http_names(ngx_http_request_t *r, ngx_str_t *path,
     ngx_media_http_names_t *names);
 
+typedef struct {
+    ngx_str_t      key;
+    ngx_str_t      value;
+} ngx_media_http_header_t;
+
+/*
+ * Adds a header to the answer; neither string is copied.  NULL: no memory.
+ * Of a table, which ends with an empty key: NGX_OK or NGX_ERROR.
+ */
+ngx_table_elt_t *ngx_media_http_header(ngx_http_request_t *r,
+    const char *name, const ngx_str_t *value);
+ngx_int_t ngx_media_http_headers(ngx_http_request_t *r,
+    const ngx_media_http_header_t *header);
+
 /*
  * The answer to who was refused: the status, or NGX_HTTP_MOVED_TEMPORARILY
  * with its Location where redirect is not empty (copied).

@@ -168,33 +168,68 @@ ngx_media_http_str(ngx_str_t *dst, const ngx_media_url_str_t *src)
 }
 
 
+ngx_table_elt_t *
+ngx_media_http_header(ngx_http_request_t *r, const char *name,
+    const ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return h;
+}
+
+
+ngx_int_t
+ngx_media_http_headers(ngx_http_request_t *r,
+    const ngx_media_http_header_t *header)
+{
+    for ( /* void */ ; header->key.len; header++) {
+
+        if (ngx_media_http_header(r, (char *) header->key.data,
+                                  &header->value)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
     ngx_str_t *redirect)
 {
+    ngx_str_t         location;
     ngx_table_elt_t  *h;
 
     if (redirect->len == 0) {
         return status;
     }
 
-    ngx_http_clear_location(r);
+    location.len = redirect->len;
+    location.data = ngx_pstrdup(r->pool, redirect);
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
+    if (location.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "Location");
-    h->value.len = redirect->len;
-    h->value.data = ngx_pstrdup(r->pool, redirect);
+    ngx_http_clear_location(r);
 
-    if (h->value.data == NULL) {
-        h->hash = 0;
+    h = ngx_media_http_header(r, "Location", &location);
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

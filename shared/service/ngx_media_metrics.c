@@ -23,6 +23,7 @@
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
 #include "ngx_media_hls.h"
+#include "ngx_media_http.h"
 #include "ngx_media_version.h"
 
 
@@ -128,7 +129,6 @@ static void ngx_media_metrics_line(ngx_media_metrics_t *m, const char *name,
     const ngx_str_t *labels, int64_t value, ngx_uint_t milli);
 static void ngx_media_metrics_text(ngx_media_metrics_t *m, const char *text);
 static ngx_int_t ngx_media_metrics_send(ngx_media_metrics_t *m);
-static ngx_int_t ngx_media_metrics_cache(ngx_http_request_t *r);
 
 
 static const ngx_media_metrics_family_t
@@ -823,6 +823,8 @@ ngx_media_metrics_send(ngx_media_metrics_t *m)
     ngx_chain_t         *out;
     ngx_http_request_t  *r;
 
+    static const ngx_str_t  no_store = ngx_string("no-store");
+
     r = m->request;
 
     out = ngx_media_json_finish(&m->out);
@@ -843,7 +845,7 @@ ngx_media_metrics_send(ngx_media_metrics_t *m)
     r->headers_out.content_type_len = sizeof("text/plain") - 1;
     r->headers_out.content_type_lowcase = NULL;
 
-    if (ngx_media_metrics_cache(r) != NGX_OK) {
+    if (ngx_media_http_header(r, "Cache-Control", &no_store) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -854,24 +856,4 @@ ngx_media_metrics_send(ngx_media_metrics_t *m)
     }
 
     return ngx_http_output_filter(r, out);
-}
-
-
-static ngx_int_t
-ngx_media_metrics_cache(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    return NGX_OK;
 }
