@@ -185,7 +185,7 @@ typedef struct {
     u_char      app[NGX_MEDIA_NAME_LEN];
     u_char      stream[NGX_MEDIA_NAME_LEN];
     u_char      tcurl[NGX_MEDIA_NAME_LEN];
-    u_char      id[12];             /* const; "vid-" + 7 */
+    u_char      id[12];             /* const; ngx_media_source_id() */
 
     /*
      * Counts each coming and going of a publisher; odd while there is one.
@@ -328,6 +328,8 @@ typedef struct {
     uint32_t          buckets[NGX_MEDIA_BUCKETS];   /* lock; index + 1 */
     uint32_t          viewers[NGX_MEDIA_VIEWER_BUCKETS];    /* lock; the same */
     int64_t           viewers_swept;                /* atomic; ms */
+    int64_t           updates_swept;                /* atomic; ms */
+    int64_t           beat;         /* atomic; ms; last heartbeat */
     uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
                                                      * that were given out to
                                                      * names of this hash are
@@ -399,6 +401,7 @@ extern ngx_module_t  ngx_media_api_module;
 extern ngx_module_t  ngx_media_event_module;
 extern ngx_module_t  ngx_media_web_module;
 extern ngx_module_t  ngx_media_http_module;
+extern ngx_module_t  ngx_media_hook_policy_module;
 extern ngx_module_t  ngx_media_hls_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -508,6 +511,14 @@ ngx_uint_t ngx_media_slot_alive(uint32_t owner, int32_t pid);
 
 
 /* --- registry (ngx_media_source.c) -------------------------------------- */
+
+/*
+ * The id of a name, "vid-" and 7 characters: the same in all workers for as
+ * long as the server runs, also before the name is published.
+ */
+#define NGX_MEDIA_SOURCE_ID       12      /* with the 0 behind it */
+void ngx_media_source_id(u_char *id, const ngx_str_t *vhost,
+    const ngx_str_t *app, const ngx_str_t *stream);
 
 /*
  * Under the lock.  Returns NULL where there is none (or no room, _get).  Names

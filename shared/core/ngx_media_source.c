@@ -70,6 +70,52 @@ ngx_media_source_is(ngx_media_source_t *src, ngx_str_t *vhost, ngx_str_t *app,
 }
 
 
+/* FNV-1a of this server's id and the names */
+
+void
+ngx_media_source_id(u_char *id, const ngx_str_t *vhost, const ngx_str_t *app,
+    const ngx_str_t *stream)
+{
+    size_t            k;
+    uint64_t          hash;
+    ngx_str_t         service;
+    ngx_uint_t        i;
+    const ngx_str_t  *part[4];
+
+    static const char  digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    service.data = ngx_media_arena()->service_id;
+    service.len = NGX_MEDIA_ID_LEN;
+
+    part[0] = &service;
+    part[1] = vhost;
+    part[2] = app;
+    part[3] = stream;
+
+    hash = 0xcbf29ce484222325ULL;
+
+    for (i = 0; i < 4; i++) {
+
+        for (k = 0; k < part[i]->len; k++) {
+            hash = (hash ^ part[i]->data[k]) * 0x100000001b3ULL;
+        }
+
+        hash *= 0x100000001b3ULL;
+    }
+
+    hash ^= hash >> 29;
+
+    ngx_memcpy(id, "vid-", 4);
+
+    for (i = 4; i < NGX_MEDIA_SOURCE_ID - 1; i++) {
+        id[i] = (u_char) digits[hash % 36];
+        hash /= 36;
+    }
+
+    id[i] = '\0';
+}
+
+
 ngx_media_source_t *
 ngx_media_source_find(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
 {
@@ -152,8 +198,7 @@ ngx_media_source_get(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream,
     ngx_memcpy(src->app, app->data, app->len);
     ngx_memcpy(src->stream, stream->data, stream->len);
 
-    ngx_memcpy(src->id, "vid-", 4);
-    ngx_media_random_id(src->id + 4, 7);
+    ngx_media_source_id(src->id, vhost, app, stream);
 
     ngx_media_ring_init(&src->ring);
 
