@@ -67,6 +67,7 @@ ngx_module_t  ngx_media_core_module = {
 static ngx_module_t  *ngx_media_core_modules[] = {
     &ngx_media_core_module,
     &ngx_media_policy_module,
+    &ngx_media_hook_policy_module,
     &ngx_media_hls_policy_module,
     &ngx_media_web_module,
     &ngx_media_api_module,
@@ -79,6 +80,7 @@ static ngx_module_t  *ngx_media_core_modules[] = {
 static char  *ngx_media_core_names[] = {
     "ngx_media_core_module",
     "ngx_media_policy_module",
+    "ngx_media_hook_policy_module",
     "ngx_media_hls_policy_module",
     "ngx_media_web_module",
     "ngx_media_api_module",
