@@ -45,10 +45,14 @@ JOBS ?= 2
 ADD ?= --add-dynamic-module
 GOAL ?= modules
 
+# Headers of libraries that optional modules need.
+
+OPTIONAL = librdkafka/rdkafka.h
+
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
 	libcurl4-openssl-dev libpcre2-dev zlib1g-dev
 TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
-	curl openssl dpkg-dev $(CLIENT_DEPS)
+	curl openssl dpkg-dev librdkafka-dev $(CLIENT_DEPS)
 
 # npm may have come with another package than Debian's
 
@@ -68,8 +72,13 @@ modules:
 		.modules
 
 .modules:
-	@{ cat config config.make shared/config ngx_*_module/config; \
-	   ls shared/*/*.[ch] ngx_*_module/*.[ch]; \
+	@{ cat config config.make shared/config ngx_*_module/config \
+		shared/optional/*/config; \
+	   ls shared/*/*.[ch] shared/optional/*/*.[ch] ngx_*_module/*.[ch]; \
+	   for h in $(OPTIONAL); do \
+	       echo "#include <$$h>" | $(CC) -E -x c - > /dev/null 2>&1 \
+	       && echo $$h; \
+	   done; \
 	   ls -l --time-style=+%s $(NGINX_SRC)/src/core/nginx.h; \
 	   echo '$(ROOT) $(NGINX_SRC) $(CC)'; \
 	   echo '$(CFLAGS) $(LDFLAGS) $(NGX_FLAGS) $(ADD)'; \

@@ -105,6 +105,10 @@ typedef struct {
     ((ngx_media_conf_ctx_t *) (cf)->ctx)->conf[(module).ctx_index]
 
 
+/* main configuration of a module, in init_process; NULL: there is none */
+
+void *ngx_media_module_main_conf(ngx_cycle_t *cycle, ngx_module_t *module);
+
 #define NGX_MEDIA_MAIN_CONF_OFFSET  offsetof(ngx_media_conf_ctx_t, main_conf)
 #define NGX_MEDIA_CONF_OFFSET       offsetof(ngx_media_conf_ctx_t, conf)
 

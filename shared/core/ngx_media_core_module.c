@@ -189,6 +189,18 @@ ngx_media_get_main_conf(void)
 }
 
 
+void *
+ngx_media_module_main_conf(ngx_cycle_t *cycle, ngx_module_t *module)
+{
+    ngx_media_main_conf_t  *mcf;
+
+    mcf = (ngx_media_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                 ngx_media_core_module);
+
+    return (mcf && mcf->main_conf) ? mcf->main_conf[module->ctx_index] : NULL;
+}
+
+
 static ngx_int_t
 ngx_media_core_init_module(ngx_cycle_t *cycle)
 {

@@ -72,6 +72,7 @@ my %MODULES = (
     hls      => 'ngx_http_hls_module',
     rtc      => 'ngx_rtc_module',
     srt      => 'ngx_srt_module',
+    kafka    => 'ngx_media_kafka_module',
 );
 
 my @MODULES = qw/ media rtmp flv_live hls rtc srt /;
