@@ -210,7 +210,10 @@ ngx_http_hls_session_answer(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "play refused: %s",
                   ngx_media_reason_text(ask->reason));
 
-    return ngx_media_http_refuse(r, NGX_HTTP_FORBIDDEN, &ask->redirect);
+    return ngx_media_http_refuse(r,
+                                 ask->reason == NGX_MEDIA_REASON_NOT_FOUND
+                                 ? NGX_HTTP_NOT_FOUND : NGX_HTTP_FORBIDDEN,
+                                 &ask->redirect);
 }
 
 
@@ -307,7 +310,11 @@ ngx_http_hls_session_new(ngx_http_hls_ctx_t *ctx)
 
     viewer.type = NGX_MEDIA_CLIENT_HLS_PLAY;
     viewer.silence = ctx->conf->window * 2;
-    viewer.lifetime = ctx->ask ? ctx->ask->lifetime : 0;
+
+    if (ctx->ask) {
+        viewer.lifetime = ctx->ask->lifetime;
+        viewer.limits = ctx->ask->limits;
+    }
 
     return ngx_media_viewer_new(&viewer, ctx->viewer);
 }

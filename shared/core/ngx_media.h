@@ -144,6 +144,8 @@ typedef struct {
 
 #define NGX_MEDIA_LISTENS_PLAY      0x01    /* a player comes or goes */
 #define NGX_MEDIA_LISTENS_SEGMENT   0x02    /* a segment of HLS is whole */
+#define NGX_MEDIA_LISTENS_VIEWERS   0x04    /* rules that are about viewers of
+                                             * HLS, not about requests */
 
 #define NGX_MEDIA_JITTER_FULL       0
 #define NGX_MEDIA_JITTER_ZERO       1
@@ -328,6 +330,9 @@ struct ngx_media_session_s {
     ngx_str_t                       said;        /* heap; what the last refusal
                                                   * or redirect said */
     ngx_str_t                       redirect;    /* heap */
+    ngx_str_t                       token;       /* set by the protocol, which
+                                                  * owns it: what the request
+                                                  * brought beside its URL */
     ngx_msec_t                      expires;     /* 0, or when it must end */
     ngx_media_did_t                 did;
 
@@ -335,6 +340,8 @@ struct ngx_media_session_s {
                                                   * asked about connecting */
     unsigned                        drained:1;
     unsigned                        closing:1;   /* ops->close() was called */
+    unsigned                        ruled:1;     /* of guards: rules have seen
+                                                  * what it is allowed now */
 };
 
 
@@ -444,6 +451,18 @@ typedef enum {
 } ngx_media_act_e;
 
 
+/* what is counted over all workers, by a key; max 0: it is not */
+
+#define NGX_MEDIA_LIMIT_PLAYERS     0      /* of one source */
+#define NGX_MEDIA_LIMIT_ADDRESS     1      /* sessions of one address */
+#define NGX_MEDIA_LIMITS            2
+
+typedef struct {
+    uint64_t                key[NGX_MEDIA_LIMITS];
+    uint32_t                max[NGX_MEDIA_LIMITS];
+} ngx_media_limits_t;
+
+
 struct ngx_media_ask_s {
     /* the question, set by who asks; strings live as long as the ask */
     ngx_uint_t              act;           /* ngx_media_act_e */
@@ -453,6 +472,7 @@ struct ngx_media_ask_s {
     ngx_connection_t       *connection;    /* address and log */
     ngx_pool_t             *pool;          /* of the guards too */
     ngx_media_session_t    *session;       /* NULL: a viewer */
+    ngx_str_t               token;         /* of the protocol, or "" */
     unsigned                request:1;     /* one request of a player that has
                                             * no session: others are not asked,
                                             * it does not count */
@@ -469,6 +489,7 @@ struct ngx_media_ask_s {
     ngx_str_t               redirect;      /* URL to go to, or "": refused */
     ngx_msec_t              lifetime;      /* ms; 0: no end */
     ngx_int_t               record;        /* 1, 0, NGX_CONF_UNSET */
+    ngx_media_limits_t      limits;        /* for a viewer */
 
     /* the core's own */
     ngx_uint_t              guard;         /* the one that it waits for */
@@ -769,11 +790,13 @@ typedef struct {
     ngx_uint_t     type;                      /* ngx_media_client_type_e */
     ngx_msec_t     silence;                   /* it is gone after so long */
     ngx_msec_t     lifetime;                  /* 0, or kicked after so long */
+    ngx_media_limits_t  limits;               /* as the ask has them */
 } ngx_media_viewer_t;
 
 /*
  * Enters a viewer who was allowed to play.  id: NGX_MEDIA_VIEWER_ID characters
- * to be known by.  Services are told when it goes.  NGX_OK, NGX_ERROR (full).
+ * to be known by.  Services are told when it goes.  NGX_OK, NGX_DECLINED (a
+ * limit), NGX_ERROR (full).
  */
 ngx_int_t ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id);
 

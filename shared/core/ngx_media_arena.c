@@ -195,7 +195,18 @@ ngx_media_arena_layout(ngx_media_arena_t *a, size_t zone)
                                      * sizeof(ngx_media_source_t));
     a->off_clients = off;
 
-    off += (uint64_t) a->nclients * sizeof(ngx_media_client_t);
+    off = ngx_media_page_align(off + (uint64_t) a->nclients
+                                     * sizeof(ngx_media_client_t));
+    a->off_limits = off;
+
+    /* half of it stays free, whatever they count under */
+
+    for (a->nlimits = 1;
+         a->nlimits < 2 * NGX_MEDIA_LIMITS * a->nclients;
+         a->nlimits *= 2)
+    { /* void */ }
+
+    off += (uint64_t) a->nlimits * sizeof(ngx_media_limit_t);
     off = (off + NGX_MEDIA_CHUNK_SIZE - 1)
           & ~((uint64_t) NGX_MEDIA_CHUNK_SIZE - 1);
     a->off_chunks = off;
@@ -524,6 +535,7 @@ ngx_media_arena_rebuild(void)
     ngx_media_source_rebuild();
     ngx_media_client_rebuild();
     ngx_media_viewers_rebuild();
+    ngx_media_limit_rebuild();
 }
 
 

@@ -106,6 +106,9 @@ struct ngx_media_client_s {
     int64_t     viewer_seen;        /* monotonic ms */
     int64_t     viewer_until;       /* the same; 0: no end */
 
+    uint64_t    limit[NGX_MEDIA_LIMITS];    /* lock; keys it counts under, 0:
+                                             * none */
+
     /* under version */
     uint16_t    text_off[NGX_MEDIA_TEXT_MAX];
     uint16_t    text_len[NGX_MEDIA_TEXT_MAX];
@@ -283,6 +286,28 @@ typedef struct {
 } ngx_media_life_t;
 
 
+/* how many count under a key, found by it; count 0: the place is free */
+
+typedef struct {
+    uint64_t    key;                /* lock */
+    uint32_t    count;              /* lock */
+    uint32_t    reserved;
+} ngx_media_limit_t;
+
+
+/* who may not come back for a while */
+
+#define NGX_MEDIA_BANS            1024
+
+typedef struct {
+    int64_t     until;              /* lock; monotonic ms; 0: free */
+    uint64_t    name;               /* lock; hash of the source; 0: any */
+    u_char      addr[16];           /* lock */
+    uint32_t    addr_len;           /* lock; 0: any address */
+    uint32_t    reserved;
+} ngx_media_ban_t;
+
+
 #define NGX_MEDIA_MASTERS         4
 #define NGX_MEDIA_NUMBERS         256
 
@@ -300,7 +325,10 @@ typedef struct {
     uint64_t          off_next;     /* const; uint32_t[nchunks] */
     uint64_t          off_sources;  /* const */
     uint64_t          off_clients;  /* const */
+    uint64_t          off_limits;   /* const; ngx_media_limit_t[nlimits] */
     uint64_t          off_chunks;   /* const */
+    uint32_t          nlimits;      /* const; a power of two */
+    uint32_t          reserved;
     int32_t           master[NGX_MEDIA_MASTERS];    /* lock */
     uint32_t          masters;      /* lock */
     int64_t           started;      /* const; ms since the epoch */
@@ -336,6 +364,9 @@ typedef struct {
                                                      * smaller */
     uint64_t          listeners[NGX_MEDIA_SLOTS / 64];  /* atomic; want to be
                                                      * told of events */
+    int64_t           banned_until; /* lock to write; all read; ms, when the
+                                     * last ban ends */
+    ngx_media_ban_t   bans[NGX_MEDIA_BANS];         /* lock */
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
@@ -403,6 +434,7 @@ extern ngx_module_t  ngx_media_web_module;
 extern ngx_module_t  ngx_media_http_module;
 extern ngx_module_t  ngx_media_hook_policy_module;
 extern ngx_module_t  ngx_media_hls_policy_module;
+extern ngx_module_t  ngx_media_access_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);
@@ -911,6 +943,25 @@ ngx_str_t ngx_media_client_text(ngx_media_client_t *client, ngx_uint_t which);
  * Asks the owner of a client to close it.  NGX_OK, NGX_DECLINED: no such id.
  */
 ngx_int_t ngx_media_client_kick(ngx_str_t *id);
+
+
+/* --- limits (ngx_media_limit.c): counting clients over all workers -------- */
+
+/* A key for texts, the same in all workers of this arena; never 0. */
+uint64_t ngx_media_limit_key(const ngx_str_t *texts, ngx_uint_t n);
+/*
+ * A client counts under a key until its entry is free, or _drop().  What it
+ * counted under before, of this limit, it counts under no more.  Checked and
+ * counted at once: never more than max, whichever workers they come to.
+ * NGX_OK; NGX_DECLINED: there are max of them.
+ */
+ngx_int_t ngx_media_limit_take(ngx_media_client_t *client, ngx_uint_t which,
+    uint64_t key, uint32_t max);
+void ngx_media_limit_drop(ngx_media_client_t *client, ngx_uint_t which);
+uint32_t ngx_media_limit_count(uint64_t key);
+/* Under the lock. */
+void ngx_media_limit_release(ngx_media_client_t *client);
+void ngx_media_limit_rebuild(void);
 
 
 /* --- viewers (ngx_media_viewer.c) --------------------------------------- */

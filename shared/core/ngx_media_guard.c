@@ -199,6 +199,7 @@ ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act)
     }
 
     s->act = act;
+    s->ruled = 0;
 
     if (act != NGX_MEDIA_ACT_CONNECT) {
         ngx_memzero(&s->did, sizeof(ngx_media_did_t));
@@ -280,6 +281,7 @@ ngx_media_permit_ask(ngx_media_session_t *s, ngx_uint_t act)
     ask->connection = s->connection;
     ask->pool = pool;
     ask->session = s;
+    ask->token = s->token;
     ask->done = ngx_media_permit_done;
     ask->data = s;
 
@@ -350,6 +352,10 @@ ngx_media_permit_end(ngx_media_session_t *s, ngx_int_t rc)
         }
     }
 
+    if (rc != NGX_OK) {
+        ngx_media_limit_drop(s->client, NGX_MEDIA_LIMIT_PLAYERS);
+    }
+
     ngx_destroy_pool(ask->pool);
 
     return rc;
@@ -418,7 +424,15 @@ ngx_media_permit_over(ngx_media_session_t *s, ngx_uint_t act)
         ngx_destroy_pool(ask->pool);
     }
 
-    if (s->client == NULL || s->client->began[act] == 0) {
+    if (s->client == NULL) {
+        return;
+    }
+
+    if (act == NGX_MEDIA_ACT_PLAY) {
+        ngx_media_limit_drop(s->client, NGX_MEDIA_LIMIT_PLAYERS);
+    }
+
+    if (s->client->began[act] == 0) {
         return;
     }
 

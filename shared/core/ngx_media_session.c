@@ -231,6 +231,8 @@ ngx_media_client_free(ngx_media_client_t *client)
     a->send_total += client->send_bytes;
     a->recv_total += client->recv_bytes;
 
+    ngx_media_limit_release(client);
+
     client->used = 0;
     client->next = a->free_client;
     a->free_client = ngx_media_client_index(client) + 1;

@@ -28,6 +28,8 @@ static void ngx_media_viewer_out(ngx_media_client_t *client,
     ngx_media_client_t *copy);
 static ngx_uint_t ngx_media_viewer_tick(ngx_media_client_t *client,
     int64_t now, ngx_media_client_t *copy);
+static ngx_int_t ngx_media_viewer_limits(ngx_media_client_t *client,
+    const ngx_media_limits_t *limits);
 static ngx_uint_t ngx_media_viewer_is(ngx_media_client_t *client,
     ngx_uint_t which, ngx_str_t *text);
 
@@ -119,6 +121,10 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
         return NGX_ERROR;
     }
 
+    if (ngx_media_viewer_limits(client, &viewer->limits) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     ngx_media_client_set_text(client, NGX_MEDIA_TEXT_ID, id,
                               NGX_MEDIA_ID_LEN);
 
@@ -162,6 +168,34 @@ ngx_media_viewer_new(ngx_media_viewer_t *viewer, u_char *id)
     ngx_media_unlock();
 
     ngx_media_told_client(&copy, 0, NGX_MEDIA_REASON_NONE, 0);
+
+    return NGX_OK;
+}
+
+
+/* where there are enough already the entry is free again */
+
+static ngx_int_t
+ngx_media_viewer_limits(ngx_media_client_t *client,
+    const ngx_media_limits_t *limits)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MEDIA_LIMITS; i++) {
+
+        if (limits->max[i] == 0
+            || ngx_media_limit_take(client, i, limits->key[i], limits->max[i])
+               == NGX_OK)
+        {
+            continue;
+        }
+
+        ngx_media_lock();
+        ngx_media_client_free(client);
+        ngx_media_unlock();
+
+        return NGX_DECLINED;
+    }
 
     return NGX_OK;
 }
@@ -245,6 +279,8 @@ static void
 ngx_media_viewer_out(ngx_media_client_t *client, ngx_media_client_t *copy)
 {
     *copy = *client;
+
+    ngx_media_limit_release(client);
 
     client->viewer = NGX_MEDIA_VIEWER_KICKED;
     client->source = NGX_MEDIA_NONE;

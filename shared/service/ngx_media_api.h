@@ -37,6 +37,7 @@
 
 #define NGX_MEDIA_API_TEST          100
 #define NGX_MEDIA_API_DENIED       1061    /* changes are not allowed */
+#define NGX_MEDIA_API_BAD_VALUE    1064    /* of an argument */
 #define NGX_MEDIA_API_NO_VHOST     2014
 #define NGX_MEDIA_API_NO_STREAM    2048
 #define NGX_MEDIA_API_NO_CLIENT    2049

@@ -12,13 +12,20 @@
 #include <ngx_http.h>
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
+#include "ngx_media_ban.h"
+
+
+#define NGX_MEDIA_API_BAN_MAX   (365 * 24 * 3600)
 
 
 static ngx_uint_t ngx_media_api_client_shown(ngx_media_client_t *client);
 static ngx_int_t ngx_media_api_client_find(ngx_media_api_t *api,
     ngx_media_client_t *client);
+static ngx_int_t ngx_media_api_ban(ngx_media_api_t *api);
 static void ngx_media_api_client_write(ngx_media_json_t *j,
     ngx_media_client_t *client);
+static void ngx_media_api_client_page(ngx_media_json_t *j, const char *key,
+    ngx_media_client_t *client, ngx_uint_t which);
 static void ngx_media_api_client_source(ngx_media_json_t *j,
     ngx_media_client_t *client);
 
@@ -152,11 +159,8 @@ ngx_media_api_client_write(ngx_media_json_t *j, ngx_media_client_t *client)
     text = ngx_media_client_text(client, NGX_MEDIA_TEXT_IP);
     ngx_media_json_key_str(j, "ip", &text);
 
-    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_PAGEURL);
-    ngx_media_json_key_str(j, "pageUrl", &text);
-
-    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_SWFURL);
-    ngx_media_json_key_str(j, "swfUrl", &text);
+    ngx_media_api_client_page(j, "pageUrl", client, NGX_MEDIA_TEXT_PAGEURL);
+    ngx_media_api_client_page(j, "swfUrl", client, NGX_MEDIA_TEXT_SWFURL);
 
     text = ngx_media_client_text(client, NGX_MEDIA_TEXT_TCURL);
     ngx_media_api_tcurl(j, &text);
@@ -184,6 +188,29 @@ ngx_media_api_client_write(ngx_media_json_t *j, ngx_media_client_t *client)
 }
 
 
+/* without a query, which may hold a secret */
+
+static void
+ngx_media_api_client_page(ngx_media_json_t *j, const char *key,
+    ngx_media_client_t *client, ngx_uint_t which)
+{
+    size_t     n;
+    ngx_str_t  text;
+
+    text = ngx_media_client_text(client, which);
+
+    for (n = 0; n < text.len; n++) {
+        if (text.data[n] == '?' || text.data[n] == '#') {
+            break;
+        }
+    }
+
+    text.len = n;
+
+    ngx_media_json_key_str(j, key, &text);
+}
+
+
 static void
 ngx_media_api_client_source(ngx_media_json_t *j, ngx_media_client_t *client)
 {
@@ -205,12 +232,79 @@ ngx_media_api_client_source(ngx_media_json_t *j, ngx_media_client_t *client)
 }
 
 
+/*
+ * ?ban=TIME: it may not come back for so long; ?by=address, name or both.
+ * Before it is closed: encoders are back at once.
+ */
+
+static ngx_int_t
+ngx_media_api_ban(ngx_media_api_t *api)
+{
+    ngx_int_t            seconds;
+    ngx_str_t            value;
+    ngx_uint_t           by;
+    ngx_media_client_t   client;
+    ngx_http_request_t  *r;
+
+    r = api->request;
+
+    if (ngx_http_arg(r, (u_char *) "ban", 3, &value) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    seconds = ngx_parse_time(&value, 1);
+    by = NGX_MEDIA_BAN_ADDRESS|NGX_MEDIA_BAN_NAME;
+
+    if (ngx_http_arg(r, (u_char *) "by", 2, &value) == NGX_OK) {
+
+        if (value.len == 7 && ngx_strncmp(value.data, "address", 7) == 0) {
+            by = NGX_MEDIA_BAN_ADDRESS;
+
+        } else if (value.len == 4 && ngx_strncmp(value.data, "name", 4) == 0) {
+            by = NGX_MEDIA_BAN_NAME;
+
+        } else if (value.len != 4 || ngx_strncmp(value.data, "both", 4) != 0) {
+            seconds = NGX_ERROR;
+        }
+    }
+
+    if (seconds == NGX_ERROR || seconds == 0
+        || seconds > NGX_MEDIA_API_BAN_MAX)
+    {
+        api->code = NGX_MEDIA_API_BAD_VALUE;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_media_api_client_find(api, &client) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_media_ban_client(&client, by, (int64_t) seconds * 1000) != NGX_OK)
+    {
+        api->code = NGX_MEDIA_API_BAD_VALUE;
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "client %V is banned by the API for %i s", &api->id, seconds);
+
+    return NGX_OK;
+}
+
+
 /* its worker closes it; the answer does not wait for that */
 
 ngx_int_t
 ngx_media_api_kick(ngx_media_api_t *api)
 {
+    ngx_int_t           rc;
     ngx_media_client_t  client;
+
+    rc = ngx_media_api_ban(api);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ngx_media_client_kick(&api->id) != NGX_OK) {
 

@@ -353,7 +353,8 @@ ngx_media_hls_merge_session(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
                                 || prev->session == NGX_CONF_UNSET;
 
         if (conf->session_default) {
-            conf->session = (listens & NGX_MEDIA_LISTENS_PLAY) ? 1 : 0;
+            conf->session = (listens & (NGX_MEDIA_LISTENS_PLAY
+                                        |NGX_MEDIA_LISTENS_VIEWERS)) ? 1 : 0;
         }
     }
 
