@@ -125,11 +125,6 @@ for my $case (
         "hls_container mpegts;\nvhost v {\ndash on; }" ],
     [ 9, '"dash on" and "hls_keys on" exclude each other',
         "dash on;\nhls_keys on;" ],
-    [ 11, '"hls_path" and "hls_keys on" exclude each other',
-        "hls_path %%TESTDIR%%;\nvhost v {\napplication a {\nhls_keys on; }"
-        . "\n}" ],
-    [ 10, '"hls_path" and "hls_keys on" exclude each other',
-        "hls_keys on;\napplication a {\nhls_path %%TESTDIR%%; }" ],
     [ 9, 'duplicate hls_group "a"', "hls_group a b;\nhls_group a c;" ],
 ) {
     my ($line, $what, $text) = @$case;
@@ -160,8 +155,9 @@ for my $text ('', 'application live { }', 'vhost *.example.com { }',
     'hls_keys on; application a { hls_keys off; dash on; }',
     'hls_container mpegts; vhost v { hls_container fmp4; application a {'
         . ' dash on; } }',
-    'hls_keys on; application a { hls_keys off; hls_path %%TESTDIR%%/a; }',
-    'hls_path %%TESTDIR%%/a; vhost v { hls_path off; hls_keys on; }')
+    'hls_keys on; application a { hls_path %%TESTDIR%%/a; }',
+    'hls_path %%TESTDIR%%/a; hls_key_file [app]/keys/[stream]-[seq].key;'
+        . ' vhost v { hls_keys on; }')
 {
     my ($status, $log) = check("media {\n$text\n}");
 

@@ -45,7 +45,8 @@ for my $case (
     [ 'hls_entry_prefix "a b";', 'beginning of a URL' ],
     [ 'hls_dispose x;', 'invalid time' ],
     [ 'hls_cleanup yes;', 'must be' ],
-    [ 'hls_path x; hls_keys on;', 'exclude each other' ],
+    [ 'hls_key_file [app]/[stream].key;', 'say [seq]' ],
+    [ 'hls_key_file [seq].key;', 'say [stream]' ],
     [ 'hls_recover 1;', 'must be' ],
 ) {
     my ($line, $what) = @$case;

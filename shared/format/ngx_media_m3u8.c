@@ -372,13 +372,38 @@ ngx_media_m3u8_head(ngx_media_m3u8_t *m)
 }
 
 
+/* a name of one's own, and an initialization vector for each segment */
+
+static void
+ngx_media_m3u8_own_key(ngx_media_m3u8_t *m, const ngx_media_m3u8_uri_t *own)
+{
+    ngx_media_text_t  *t;
+
+    t = &m->text;
+
+    ngx_media_text_lit(t, "#EXT-X-KEY:METHOD=AES-128,URI=\"");
+    ngx_media_text_uri(t, own->key, own->key_len);
+    ngx_media_text_lit(t, "\",IV=0x0000000000000000");
+    ngx_media_text_hex32(t, (uint32_t) (own->iv >> 32));
+    ngx_media_text_hex32(t, (uint32_t) own->iv);
+    ngx_media_text_lit(t, "\n");
+}
+
+
 /* the initialization vector is the media sequence number, RFC 8216, 5.2 */
 
 static void
-ngx_media_m3u8_key(ngx_media_m3u8_t *m, uint32_t key)
+ngx_media_m3u8_key(ngx_media_m3u8_t *m, uint32_t key,
+    const ngx_media_m3u8_uri_t *own)
 {
     ngx_media_text_t               *t;
     const ngx_media_m3u8_params_t  *params;
+
+    if (key && own) {
+        m->key = key;
+        ngx_media_m3u8_own_key(m, own);
+        return;
+    }
 
     if (key == m->key) {
         return;
@@ -417,7 +442,7 @@ ngx_media_m3u8_map(ngx_media_m3u8_t *m, uint32_t i)
         return;
     }
 
-    ngx_media_m3u8_key(m, 0);
+    ngx_media_m3u8_key(m, 0, NULL);
 
     m->init = init;
 
@@ -488,7 +513,8 @@ ngx_media_m3u8_segment(ngx_media_m3u8_t *m, uint32_t i)
     }
 
     ngx_media_m3u8_map(m, i);
-    ngx_media_m3u8_key(m, s->key);
+    ngx_media_m3u8_key(m, s->key,
+                       m->params->uris ? &m->params->uris[i] : NULL);
 
     if (s->pdt > 0) {
         ngx_media_text_lit(t, "#EXT-X-PROGRAM-DATE-TIME:");

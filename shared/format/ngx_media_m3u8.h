@@ -116,6 +116,9 @@ typedef struct {
     size_t          uri_len;
     const u_char   *map;               /* its init segment, or none */
     size_t          map_len;
+    const u_char   *key;               /* its key, where the view has one */
+    size_t          key_len;
+    uint64_t        iv;                /* told, as numbers may be others */
 } ngx_media_m3u8_uri_t;
 
 typedef struct {

@@ -201,11 +201,10 @@ ngx_media_m3u8_date(const u_char *p, const u_char *end)
 }
 
 
-/* the value of URI="..." */
+/* the value of URI="..."; NULL: none */
 
-static void
-ngx_media_m3u8_attr_uri(const u_char *p, const u_char *end,
-    ngx_media_m3u8_entry_t *e)
+static const u_char *
+ngx_media_m3u8_attr_uri(const u_char *p, const u_char *end, size_t *len)
 {
     const u_char  *uri;
 
@@ -218,12 +217,73 @@ ngx_media_m3u8_attr_uri(const u_char *p, const u_char *end,
         uri = p + sizeof("URI=\"") - 1;
         p = memchr(uri, '"', (size_t) (end - uri));
 
-        if (p) {
-            e->map = uri;
-            e->map_len = (size_t) (p - uri);
+        if (p == NULL) {
+            break;
         }
 
+        *len = (size_t) (p - uri);
+
+        return uri;
+    }
+
+    return NULL;
+}
+
+
+/* the low half of IV=0x...; 0: none */
+
+static uint64_t
+ngx_media_m3u8_attr_iv(const u_char *p, const u_char *end)
+{
+    u_char    c;
+    uint64_t  iv;
+
+    for ( /* void */ ; p < end; p++) {
+
+        if (!ngx_media_m3u8_is(p, end, ",IV=0x")) {
+            continue;
+        }
+
+        iv = 0;
+
+        for (p += sizeof(",IV=0x") - 1; p < end; p++) {
+
+            c = (u_char) (*p | 0x20);
+
+            if (*p >= '0' && *p <= '9') {
+                iv = (iv << 4) | (uint64_t) (*p - '0');
+
+            } else if (c >= 'a' && c <= 'f') {
+                iv = (iv << 4) | (uint64_t) (c - 'a' + 10);
+
+            } else {
+                break;
+            }
+        }
+
+        return iv;
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_media_m3u8_read_key(const u_char *p, const u_char *end,
+    ngx_media_m3u8_entry_t *e)
+{
+    e->key = NULL;
+    e->key_len = 0;
+    e->iv = 0;
+
+    if (ngx_media_m3u8_is(p, end, "METHOD=NONE")) {
         return;
+    }
+
+    e->key = ngx_media_m3u8_attr_uri(p, end, &e->key_len);
+
+    if (e->key) {
+        e->iv = ngx_media_m3u8_attr_iv(p, end);
     }
 }
 
@@ -232,7 +292,9 @@ static int
 ngx_media_m3u8_tag(ngx_media_m3u8_reader_t *r, const u_char *p,
     const u_char *end)
 {
+    size_t                  len;
     uint64_t                v;
+    const u_char           *map;
     ngx_media_m3u8_read_t  *list;
 
     list = r->list;
@@ -283,7 +345,16 @@ ngx_media_m3u8_tag(ngx_media_m3u8_reader_t *r, const u_char *p,
         r->next.pdt = ngx_media_m3u8_date(p + 25, end);
 
     } else if (ngx_media_m3u8_is(p, end, "#EXT-X-MAP:")) {
-        ngx_media_m3u8_attr_uri(p + 11, end, &r->next);
+
+        map = ngx_media_m3u8_attr_uri(p + 11, end, &len);
+
+        if (map) {
+            r->next.map = map;
+            r->next.map_len = len;
+        }
+
+    } else if (ngx_media_m3u8_is(p, end, "#EXT-X-KEY:")) {
+        ngx_media_m3u8_read_key(p + 11, end, &r->next);
 
     } else if (ngx_media_m3u8_is(p, end, "#EXT-X-ENDLIST")) {
         list->ended = 1;
@@ -325,7 +396,7 @@ ngx_media_m3u8_uri(ngx_media_m3u8_reader_t *r, const u_char *p,
 
     r->msn++;
 
-    /* a map holds until the next one */
+    /* a map and a key hold until the next one */
 
     r->next.pdt = 0;
     r->next.duration = 0;

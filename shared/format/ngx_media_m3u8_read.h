@@ -22,6 +22,9 @@ typedef struct {
     size_t          uri_len;
     const u_char   *map;               /* of EXT-X-MAP, or none */
     size_t          map_len;
+    const u_char   *key;               /* URI of EXT-X-KEY, or none: clear */
+    size_t          key_len;
+    uint64_t        iv;                /* low half of its IV; 0: none */
     int64_t         pdt;               /* us since the epoch; 0: none */
     uint32_t        duration;          /* us */
     uint32_t        flags;             /* NGX_MEDIA_HLS_DISCONTINUITY, _GAP */

@@ -52,6 +52,7 @@ typedef struct {
     ngx_str_t    path;              /* hls_path; empty: memory only */
     ngx_str_t    m3u8_file;         /* hls_m3u8_file, a template */
     ngx_str_t    ts_file;           /* hls_ts_file, a template */
+    ngx_str_t    key_file;          /* hls_key_file, a template */
     ngx_str_t    entry_prefix;      /* hls_entry_prefix */
     ngx_flag_t   cleanup;           /* hls_cleanup */
     ngx_msec_t   dispose;           /* hls_dispose */

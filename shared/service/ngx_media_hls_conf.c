@@ -159,6 +159,13 @@ static ngx_command_t  ngx_media_hls_commands[] = {
       offsetof(ngx_media_hls_conf_t, ts_file),
       NULL },
 
+    { ngx_string("hls_key_file"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
+      ngx_media_hls_disk_set_file,
+      NGX_MEDIA_CONF_OFFSET,
+      offsetof(ngx_media_hls_conf_t, key_file),
+      NULL },
+
     { ngx_string("hls_entry_prefix"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE1,
       ngx_media_hls_disk_set_prefix,
@@ -414,12 +421,6 @@ ngx_media_hls_check_conf(ngx_conf_t *cf, ngx_media_hls_conf_t *conf)
         return ngx_media_conf_fault(cf, "dash hls_keys",
                    "\"dash on\" and \"hls_keys on\" exclude each other, say "
                    "\"off\" to one of them");
-    }
-
-    if (conf->path.len && conf->keys) {
-        return ngx_media_conf_fault(cf, "hls_path hls_keys",
-                   "\"hls_path\" and \"hls_keys on\" exclude each other: keys "
-                   "are not written to disk, say \"off\" to one of them");
     }
 
     if (conf->part

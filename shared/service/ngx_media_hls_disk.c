@@ -297,6 +297,13 @@ ngx_media_hls_disk_copy(ngx_media_hls_disk_t *d, ngx_media_hls_job_t *job)
         return NGX_DECLINED;
     }
 
+    if (job->segment.key
+        && ngx_media_hls_key(&output.hls, job->segment.key, job->key)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
     if (job->segment.init == 0) {
         return NGX_OK;
     }

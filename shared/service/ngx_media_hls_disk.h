@@ -60,7 +60,7 @@ typedef void  ngx_thread_pool_t;
 
 #define NGX_MEDIA_HLS_DISK_DIR      ".hls"
 #define NGX_MEDIA_HLS_DISK_FILES    (NGX_MEDIA_HLS_SEGMENTS + 128)
-#define NGX_MEDIA_HLS_DISK_INITS    32
+#define NGX_MEDIA_HLS_DISK_INITS    128     /* and keys */
 #define NGX_MEDIA_HLS_DISK_TEXT     (1024 * 1024)   /* of a playlist read */
 #define NGX_MEDIA_HLS_DISK_STAMP    16
 #define NGX_MEDIA_HLS_DISK_ID       33      /* MD5 in hex, with the 0 */
@@ -78,12 +78,17 @@ typedef struct {
     uint32_t                 flags;
     uint32_t                 disc;
     uint32_t                 init;           /* of inits[].hash, or 0 */
+    uint32_t                 key;            /* the same of its key */
+    uint64_t                 iv;
 } ngx_media_hls_file_t;
+
+/* what segments have in common: an init segment or a key */
 
 typedef struct {
     u_char                  *name;
     u_char                  *uri;
     uint32_t                 hash;
+    uint32_t                 key;            /* it is one */
 } ngx_media_hls_map_t;
 
 typedef struct {
@@ -120,6 +125,7 @@ typedef struct {
     size_t                   size;
     u_char                  *init;
     size_t                   init_size;
+    u_char                   key[NGX_MEDIA_HLS_KEY_LEN];
     uint32_t                 container;
     uint32_t                 target;         /* s */
     uint32_t                 window;         /* us */
@@ -217,6 +223,8 @@ ngx_int_t ngx_media_hls_disk_name(ngx_media_hls_disk_t *d,
 /* The URI of a file in the playlist. */
 void ngx_media_hls_disk_uri(ngx_media_hls_disk_t *d, const u_char *name,
     u_char *dst);
+void ngx_media_hls_disk_key_uri(ngx_media_hls_disk_t *d, const u_char *name,
+    u_char *dst);
 
 /* What the playlist text lists.  NGX_OK, NGX_ERROR: it is none. */
 ngx_int_t ngx_media_hls_list_read(ngx_media_hls_disk_t *d, u_char *text,
@@ -225,11 +233,11 @@ ngx_int_t ngx_media_hls_list_read(ngx_media_hls_disk_t *d, u_char *text,
 ngx_int_t ngx_media_hls_list_add(ngx_media_hls_list_t *list,
     const ngx_media_hls_file_t *file);
 ngx_int_t ngx_media_hls_list_add_init(ngx_media_hls_list_t *list,
-    const u_char *name, const u_char *uri, uint32_t hash);
+    const u_char *name, const u_char *uri, uint32_t hash, uint32_t key);
 void ngx_media_hls_list_drop(ngx_media_hls_list_t *list, uint32_t i);
 void ngx_media_hls_list_drop_init(ngx_media_hls_list_t *list, uint32_t i);
 ngx_media_hls_map_t *ngx_media_hls_list_init(ngx_media_hls_list_t *list,
-    uint32_t hash);
+    uint32_t hash, uint32_t key);
 ngx_uint_t ngx_media_hls_list_has(ngx_media_hls_list_t *list,
     const u_char *name);
 void ngx_media_hls_list_clear(ngx_media_hls_list_t *list);

@@ -116,12 +116,12 @@ ngx_media_hls_disk_set_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (cmd->offset == offsetof(ngx_media_hls_conf_t, ts_file)) {
+    if (cmd->offset != offsetof(ngx_media_hls_conf_t, m3u8_file)) {
 
         if (!(fields & NGX_MEDIA_TEMPLATE_SEQ)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" of \"%V\" may be the same for two "
-                               "segments, say [seq] in it", &value[1],
+                               "files, say [seq] in it", &value[1],
                                &cmd->name);
             return NGX_CONF_ERROR;
         }
@@ -192,6 +192,8 @@ ngx_media_hls_disk_merge_conf(ngx_media_hls_conf_t *prev,
                              "[app]/[stream].m3u8");
     ngx_conf_merge_str_value(conf->ts_file, prev->ts_file,
                              "[app]/[stream]-[seq].ts");
+    ngx_conf_merge_str_value(conf->key_file, prev->key_file,
+                             "[app]/[stream]-[seq].key");
     ngx_conf_merge_str_value(conf->entry_prefix, prev->entry_prefix, "");
     ngx_conf_merge_value(conf->cleanup, prev->cleanup, 1);
     ngx_conf_merge_msec_value(conf->dispose, prev->dispose,

@@ -6,8 +6,8 @@
  * the playlist.  Called with an output whose job is filled, and nobody else
  * looks at what is the job's until it returns.
  *
- * Order: the journal says what will be there, then the init segment, the
- * segment, the playlist by rename, and what is too old goes.  Whoever is
+ * Order: the init segment and the key, the journal that says what will be
+ * there, then the segment, the playlist by rename, and what is too old goes.  Whoever is
  * interrupted anywhere leaves a playlist that plays, and a journal that knows
  * every file.
  */
@@ -30,6 +30,7 @@ static void ngx_media_hls_job_strays(ngx_media_hls_disk_t *d, int root,
     ngx_media_hls_journal_t *j);
 static ngx_uint_t ngx_media_hls_job_known(ngx_media_hls_disk_t *d);
 static ngx_int_t ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root);
+static ngx_int_t ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root);
 static ngx_int_t ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root,
     int lock);
 static ngx_int_t ngx_media_hls_job_list(ngx_media_hls_disk_t *d, int root);
@@ -286,7 +287,7 @@ ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root)
     job = d->job;
 
     if (job->init_size == 0
-        || ngx_media_hls_list_init(&d->list, job->segment.init))
+        || ngx_media_hls_list_init(&d->list, job->segment.init, 0))
     {
         return NGX_OK;
     }
@@ -313,7 +314,47 @@ ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root)
         return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE, name);
     }
 
-    if (ngx_media_hls_list_add_init(&d->list, name, uri, job->segment.init)
+    if (ngx_media_hls_list_add_init(&d->list, name, uri, job->segment.init, 0)
+        != NGX_OK)
+    {
+        return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_MEMORY, name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* one for as many segments as it is used for, named by the first of them */
+
+static ngx_int_t
+ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root)
+{
+    u_char                name[NGX_MEDIA_DISK_NAME],
+                          uri[3 * NGX_MEDIA_DISK_NAME];
+    ngx_media_hls_job_t  *job;
+
+    job = d->job;
+
+    if (job->segment.key == 0
+        || ngx_media_hls_list_init(&d->list, job->segment.key, 1))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_media_hls_disk_name(d, &d->conf->key_file, NULL, name) != NGX_OK) {
+        ngx_set_errno(0);
+        return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_NAME, d->m3u8);
+    }
+
+    ngx_media_hls_disk_key_uri(d, name, uri);
+
+    if (ngx_media_disk_put(root, name, job->key, NGX_MEDIA_HLS_KEY_LEN)
+        != NGX_OK)
+    {
+        return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE, name);
+    }
+
+    if (ngx_media_hls_list_add_init(&d->list, name, uri, job->segment.key, 1)
         != NGX_OK)
     {
         return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_MEMORY, name);
@@ -376,6 +417,8 @@ ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root, int lock)
     file.duration = job->segment.duration;
     file.flags = job->segment.flags;
     file.init = job->segment.init;
+    file.key = job->segment.key;
+    file.iv = job->segment.msn;
 
     if (list->nfiles && !ngx_media_hls_job_follows(d)) {
         file.flags |= NGX_MEDIA_HLS_DISCONTINUITY;
@@ -386,7 +429,9 @@ ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root, int lock)
 
     file.disc = list->disc + !!(file.flags & NGX_MEDIA_HLS_DISCONTINUITY);
 
-    if (ngx_media_hls_job_init(d, root) != NGX_OK) {
+    if (ngx_media_hls_job_init(d, root) != NGX_OK
+        || ngx_media_hls_job_key(d, root) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -555,6 +600,8 @@ ngx_media_hls_job_clean(ngx_media_hls_disk_t *d, int root, ngx_uint_t now)
 {
     int64_t                until;
     uint32_t               i, k;
+    ngx_uint_t             used;
+    ngx_media_hls_map_t   *map;
     ngx_media_hls_list_t  *list;
     ngx_media_hls_file_t  *file;
 
@@ -581,19 +628,21 @@ ngx_media_hls_job_clean(ngx_media_hls_disk_t *d, int root, ngx_uint_t now)
 
     for (i = list->ninits; i > 0; i--) {
 
-        for (k = 0; k < list->nfiles; k++) {
-            if (list->file[k].init == list->init[i - 1].hash) {
-                break;
-            }
+        map = &list->init[i - 1];
+        used = map->hash == (map->key ? d->job->segment.key
+                                      : d->job->segment.init);
+
+        for (k = 0; k < list->nfiles && !used; k++) {
+            file = &list->file[k];
+            used = map->hash == (map->key ? file->key : file->init);
         }
 
-        if (k < list->nfiles || list->init[i - 1].hash == d->job->segment.init)
-        {
+        if (used) {
             continue;
         }
 
-        if (d->conf->cleanup && list->init[i - 1].name) {
-            (void) ngx_media_disk_remove(root, list->init[i - 1].name);
+        if (d->conf->cleanup && map->name) {
+            (void) ngx_media_disk_remove(root, map->name);
         }
 
         ngx_media_hls_list_drop_init(list, i - 1);

@@ -17,8 +17,13 @@
 static void ngx_media_hls_disk_time(ngx_media_template_vars_t *vars,
     int64_t pdt);
 static size_t ngx_media_hls_disk_level(const u_char *name);
+static ngx_str_t *ngx_media_hls_disk_key_prefix(ngx_media_hls_disk_t *d);
+static void ngx_media_hls_disk_uri_of(ngx_media_hls_disk_t *d,
+    ngx_str_t *prefix, const u_char *name, u_char *dst);
 static u_char *ngx_media_hls_disk_unuri(ngx_media_hls_disk_t *d,
-    const u_char *uri, size_t len);
+    ngx_str_t *prefix, const u_char *uri, size_t len);
+static void ngx_media_hls_list_learn(ngx_media_hls_disk_t *d,
+    const u_char *uri, size_t len, uint32_t hash, uint32_t key);
 static uint32_t ngx_media_hls_disk_hash(const u_char *map, size_t len);
 static u_char *ngx_media_hls_disk_dup(const u_char *p, size_t n);
 
@@ -144,12 +149,35 @@ void
 ngx_media_hls_disk_uri(ngx_media_hls_disk_t *d, const u_char *name,
     u_char *dst)
 {
+    ngx_media_hls_disk_uri_of(d, &d->conf->entry_prefix, name, dst);
+}
+
+
+/* keys may be with another server */
+
+void
+ngx_media_hls_disk_key_uri(ngx_media_hls_disk_t *d, const u_char *name,
+    u_char *dst)
+{
+    ngx_media_hls_disk_uri_of(d, ngx_media_hls_disk_key_prefix(d), name, dst);
+}
+
+
+static ngx_str_t *
+ngx_media_hls_disk_key_prefix(ngx_media_hls_disk_t *d)
+{
+    return d->conf->key_url.len ? &d->conf->key_url : &d->conf->entry_prefix;
+}
+
+
+static void
+ngx_media_hls_disk_uri_of(ngx_media_hls_disk_t *d, ngx_str_t *prefix,
+    const u_char *name, u_char *dst)
+{
     size_t            i, dir, common;
     u_char            c;
-    ngx_str_t        *prefix;
     ngx_media_text_t  t;
 
-    prefix = &d->conf->entry_prefix;
     dir = ngx_media_hls_disk_level(d->m3u8);
 
     ngx_media_text_init(&t, dst, 3 * NGX_MEDIA_DISK_NAME - 1);
@@ -201,15 +229,13 @@ ngx_media_hls_disk_uri(ngx_media_hls_disk_t *d, const u_char *name,
 /* the file that a URI of ours stands for; NULL: none below hls_path */
 
 static u_char *
-ngx_media_hls_disk_unuri(ngx_media_hls_disk_t *d, const u_char *uri,
-    size_t len)
+ngx_media_hls_disk_unuri(ngx_media_hls_disk_t *d, ngx_str_t *prefix,
+    const u_char *uri, size_t len)
 {
-    size_t      dir;
-    u_char      name[NGX_MEDIA_DISK_NAME];
-    ssize_t     n;
-    ngx_str_t  *prefix;
+    size_t   dir;
+    u_char   name[NGX_MEDIA_DISK_NAME];
+    ssize_t  n;
 
-    prefix = &d->conf->entry_prefix;
     dir = ngx_media_hls_disk_level(d->m3u8);
 
     if (prefix->len && len > prefix->len
@@ -360,7 +386,7 @@ ngx_media_hls_list_drop(ngx_media_hls_list_t *list, uint32_t i)
 
 ngx_int_t
 ngx_media_hls_list_add_init(ngx_media_hls_list_t *list, const u_char *name,
-    const u_char *uri, uint32_t hash)
+    const u_char *uri, uint32_t hash, uint32_t key)
 {
     ngx_media_hls_map_t  *map;
 
@@ -371,6 +397,7 @@ ngx_media_hls_list_add_init(ngx_media_hls_list_t *list, const u_char *name,
     map = &list->init[list->ninits];
 
     map->hash = hash;
+    map->key = key;
     map->name = name ? ngx_media_hls_disk_dup(name, ngx_strlen(name)) : NULL;
     map->uri = ngx_media_hls_disk_dup(uri, ngx_strlen(uri));
 
@@ -410,12 +437,13 @@ ngx_media_hls_list_drop_init(ngx_media_hls_list_t *list, uint32_t i)
 
 
 ngx_media_hls_map_t *
-ngx_media_hls_list_init(ngx_media_hls_list_t *list, uint32_t hash)
+ngx_media_hls_list_init(ngx_media_hls_list_t *list, uint32_t hash,
+    uint32_t key)
 {
     uint32_t  i;
 
     for (i = 0; hash && i < list->ninits; i++) {
-        if (list->init[i].hash == hash) {
+        if (list->init[i].hash == hash && list->init[i].key == key) {
             return &list->init[i];
         }
     }
@@ -490,10 +518,38 @@ ngx_media_hls_list_window(ngx_media_hls_list_t *list, uint64_t window)
 }
 
 
+/* an init segment or a key that a playlist names */
+
+static void
+ngx_media_hls_list_learn(ngx_media_hls_disk_t *d, const u_char *from,
+    size_t len, uint32_t hash, uint32_t key)
+{
+    u_char     *name, *uri;
+    ngx_str_t  *prefix;
+
+    if (ngx_media_hls_list_init(&d->list, hash, key)) {
+        return;
+    }
+
+    prefix = key ? ngx_media_hls_disk_key_prefix(d) : &d->conf->entry_prefix;
+
+    name = ngx_media_hls_disk_unuri(d, prefix, from, len);
+    uri = ngx_media_hls_disk_dup(from, len);
+
+    if (uri) {
+        (void) ngx_media_hls_list_add_init(&d->list, name, uri, hash, key);
+        ngx_free(uri);
+    }
+
+    if (name) {
+        ngx_free(name);
+    }
+}
+
+
 ngx_int_t
 ngx_media_hls_list_read(ngx_media_hls_disk_t *d, u_char *text, size_t n)
 {
-    u_char                  *name, *uri;
     uint32_t                 i;
     ngx_media_hls_list_t    *list;
     ngx_media_hls_file_t     file;
@@ -530,27 +586,18 @@ ngx_media_hls_list_read(ngx_media_hls_disk_t *d, u_char *text, size_t n)
         file.disc = list->disc + !!(e->flags & NGX_MEDIA_HLS_DISCONTINUITY);
 
         if (e->map_len) {
-
             file.init = ngx_media_hls_disk_hash(e->map, e->map_len);
-
-            if (ngx_media_hls_list_init(list, file.init) == NULL) {
-
-                name = ngx_media_hls_disk_unuri(d, e->map, e->map_len);
-                uri = ngx_media_hls_disk_dup(e->map, e->map_len);
-
-                if (uri) {
-                    (void) ngx_media_hls_list_add_init(list, name, uri,
-                                                       file.init);
-                    ngx_free(uri);
-                }
-
-                if (name) {
-                    ngx_free(name);
-                }
-            }
+            ngx_media_hls_list_learn(d, e->map, e->map_len, file.init, 0);
         }
 
-        file.name = ngx_media_hls_disk_unuri(d, e->uri, e->uri_len);
+        if (e->key_len) {
+            file.key = ngx_crc32_long((u_char *) e->key, e->key_len) | 1;
+            file.iv = e->iv;
+            ngx_media_hls_list_learn(d, e->key, e->key_len, file.key, 1);
+        }
+
+        file.name = ngx_media_hls_disk_unuri(d, &d->conf->entry_prefix,
+                                             e->uri, e->uri_len);
         file.uri = ngx_media_hls_disk_dup(e->uri, e->uri_len);
 
         if (file.uri) {
@@ -613,12 +660,21 @@ ngx_media_hls_list_text(ngx_media_hls_disk_t *d, uint32_t container,
         uris[k].uri = file->uri;
         uris[k].uri_len = ngx_strlen(file->uri);
 
-        map = ngx_media_hls_list_init(list, file->init);
+        map = ngx_media_hls_list_init(list, file->init, 0);
 
         if (map) {
             view->segment[k].init = file->init;
             uris[k].map = map->uri;
             uris[k].map_len = ngx_strlen(map->uri);
+        }
+
+        map = ngx_media_hls_list_init(list, file->key, 1);
+
+        if (map) {
+            view->segment[k].key = file->key;
+            uris[k].key = map->uri;
+            uris[k].key_len = ngx_strlen(map->uri);
+            uris[k].iv = file->iv;
         }
 
         if (!(file->flags & NGX_MEDIA_HLS_INDEPENDENT)) {

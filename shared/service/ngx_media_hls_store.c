@@ -173,8 +173,17 @@ ngx_media_hls_store_mend(ngx_media_hls_writer_t *w)
             seg->nparts++;
         }
 
-        if (seg->nparts == 0) {
+        /*
+         * Nobody saw it: its number is used again.  Of an encrypted one the
+         * end is with who died, and it is not listed while it is open.
+         */
+
+        if (seg->nparts == 0 || seg->key) {
             r->next--;
+
+            if (seg->flags & NGX_MEDIA_HLS_DISCONTINUITY) {
+                r->disc--;
+            }
         }
     }
 

@@ -172,9 +172,33 @@ test_long(void)
 }
 
 
+static void
+test_keys(void)
+{
+    ok(parse("#EXTM3U\n"
+             "#EXT-X-KEY:METHOD=AES-128,URI=\"a.key\",IV=0x00000000000000000000"
+             "0000DEADBEEF\n#EXTINF:1,\na.ts\n"
+             "#EXTINF:1,\nb.ts\n"
+             "#EXT-X-KEY:METHOD=NONE\n#EXTINF:1,\nc.ts\n"
+             "#EXT-X-KEY:METHOD=AES-128,IV=0x0123456789abcdef,URI=\"b.key\"\n"
+             "#EXTINF:1,\nd.ts\n"
+             "#EXT-X-KEY:METHOD=AES-128,URI=\"c.key\n#EXTINF:1,\ne.ts\n")
+       == NGX_MEDIA_OK && list.nentries == 5, "keys");
+
+    ok(list.entry[0].key_len == 5 && list.entry[0].iv == 0xdeadbeef
+       && list.entry[1].key_len == 5 && list.entry[1].iv == 0xdeadbeef,
+       "a key holds until the next one");
+    ok(list.entry[2].key == NULL && list.entry[2].iv == 0, "none");
+    ok(list.entry[3].key_len == 5 && list.entry[3].iv == 0x0123456789abcdef,
+       "in another order");
+    ok(list.entry[4].key == NULL && list.entry[4].key_len == 0, "damaged");
+}
+
+
 int
 main(void)
 {
+    test_keys();
     test_whole();
     test_damaged();
     test_long();

@@ -306,6 +306,30 @@ test_discontinuity(void)
 
 
 static void
+test_own_keys(void)
+{
+    ngx_media_m3u8_uri_t  uris[NGX_MEDIA_HLS_SEGMENTS];
+
+    memset(uris, 0, sizeof(uris));
+
+    uris[1].uri = uris[2].uri = (u_char *) "s.ts";
+    uris[1].uri_len = uris[2].uri_len = 4;
+    uris[1].key = uris[2].key = (u_char *) "k.key";
+    uris[1].key_len = uris[2].key_len = 5;
+    uris[1].iv = 0x1122334455667788;
+    uris[2].iv = 9;
+
+    params.uris = uris;
+
+    has("#EXT-X-KEY:METHOD=AES-128,URI=\"k.key\",IV=0x0000000000000000"
+        "1122334455667788\n", "a vector of its own");
+    has("IV=0x00000000000000000000000000000009\n", "one for each segment");
+
+    params.uris = NULL;
+}
+
+
+static void
 test_keys(void)
 {
     make(4, 4);
@@ -326,6 +350,8 @@ test_keys(void)
         "URI=\"https://k/live.hls.key.7\"\n", "inits are clear");
     has("live.hls.102.m4s\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-PROGRAM",
         "no key any more");
+
+    test_own_keys();
 }
 
 
