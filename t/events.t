@@ -41,6 +41,7 @@ events {
 
 media {
     zone 64m;
+    application keys { publish_name k7Gq2vXp news; }
 }
 
 stream {
@@ -184,6 +185,15 @@ ok(wait_until(sub { $only->count('unpublish') == 1 }, 10), 'what was asked');
 is(scalar(() = $only->events()), 2, 'and nothing else');
 is(scalar(() = $none->events()), 0, 'nothing of another application');
 
+# a key that stands for a name
+
+my $key = Test::RTMP->new(port(1935))->connect('keys');
+$key->publish('k7Gq2vXp');
+$key->close();
+ok(wait_until(sub { grep { $_->{stream} eq 'news' } $all[0]->of('unpublish') },
+    10), 'the name of a key');
+unlike($all[0]{text}, qr/k7Gq2vXp/, 'no key');
+
 # Last-Event-ID
 
 my @ids = $all[1]->ids();
@@ -209,7 +219,7 @@ is(ref $e->{health}{tracks}, 'ARRAY', 'as in the API');
 my $before = $all[0]->count('unpublish');
 my %of;
 push @{$of{$_->{worker}}}, $_->{stream}
-    for grep { $_->{stream} !~ /^(s1|s2|f\d)$/ } $all[0]->of('publish');
+    for grep { $_->{stream} =~ /^s[3-8]$/ } $all[0]->of('publish');
 my ($victim) = sort { @{$of{$b}} <=> @{$of{$a}} } keys %of;
 my $dead = @{$of{$victim}};
 
@@ -232,6 +242,7 @@ my $r1 = publisher('r1');
 ok(wait_until(sub { $mine->count('publish') == 1 }, 5), 'an event');
 
 ok($t->reload(), 'reload');
+my $idle = Listener->new('/events?app=nothing');
 my $r2 = publisher('r2');
 ok(wait_until(sub { $mine->closed() }, 10), 'the old worker ends it');
 like($mine->{text}, qr/\n\n\z/, 'at the end of an event');
@@ -296,6 +307,12 @@ for my $version ('--http2', '--http1.1') {
     kill 'TERM', $curl;
     close $fh;
 }
+
+# nothing to tell
+
+ok(wait_until(sub { $idle->read()->{text} =~ /^:$/m }, 20),
+    'a comment now and then');
+ok(!$idle->closed(), 'it is not closed');
 
 # nobody is left behind
 

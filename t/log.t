@@ -39,6 +39,8 @@ media {
     zone 64m;
     republish_wait 100ms;
     idle_timeout 2s;
+
+    application keys { publish_name k7Gq2vXp news; }
 }
 
 stream {
@@ -183,6 +185,21 @@ http_post('/push/live/key7?token=secret7', "FLV\1\5\0\0\0\11\0\0\0\0garbage");
 $line = line('http.log', 'key7');
 like($line, qr!^$id flv \S+/live/key7 type=publish!, 'a push');
 
+# a key that stands for a name
+
+{
+    my $k = Test::RTMP->new(port(1935))->connect('keys');
+    $k->publish('k7Gq2vXp');
+    my $again = Test::RTMP->new(port(1935))->connect('keys');
+    $again->publish('k7Gq2vXp', expect => 'NetStream.Publish.BadName');
+    $again->close();
+    http_post('/push/keys/k7Gq2vXp', "FLV\1\5\0\0\0\11\0\0\0\0x");
+    $k->close();
+}
+
+like(line('rtmp.log', '/keys/news type=publish reason=closed'), qr/keys/,
+    'the name of a key');
+
 # the error log
 
 my $log = $t->read_file('error.log');
@@ -193,6 +210,9 @@ like($log, qr!play refused: stream not found, client: 127\.0\.0\.1, server: loca
     'a line about HTTP');
 unlike($log, qr/secret|token/, 'no arguments');
 unlike($log, qr!"POST /!, 'no path of a publisher');
+unlike($log, qr/k7Gq2vXp/, 'no key');
+unlike($t->read_file($_), qr/k7Gq2vXp/, "no key in $_")
+    for qw/ rtmp.log http.log /;
 
 ###############################################################################
 
