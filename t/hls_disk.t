@@ -38,15 +38,15 @@ for my $case (
     [ 'hls_m3u8_file [app].m3u8;', 'the same for all streams' ],
     [ 'hls_m3u8_file [stream]-[seq].m3u8;', 'would change' ],
     [ 'hls_m3u8_file ../[stream].m3u8;', 'unknown or invalid "\."' ],
-    [ 'hls_ts_file [stream].ts;', 'two segments' ],
+    [ 'hls_ts_file [stream].ts;', 'two files' ],
     [ 'hls_ts_file [strem]-[seq].ts;', 'unknown or invalid "\[strem\]"' ],
     [ 'hls_ts_file $stream-[seq].ts;', 'unknown or invalid "\$stream"' ],
     [ 'hls_ts_file [stream]-[seq].ts; hls_ts_file x;', 'duplicate' ],
     [ 'hls_entry_prefix "a b";', 'beginning of a URL' ],
     [ 'hls_dispose x;', 'invalid time' ],
     [ 'hls_cleanup yes;', 'must be' ],
-    [ 'hls_key_file [app]/[stream].key;', 'say [seq]' ],
-    [ 'hls_key_file [seq].key;', 'say [stream]' ],
+    [ 'hls_key_file [app]/[stream].key;', 'say \\[seq\\]' ],
+    [ 'hls_key_file [seq].key;', 'say \\[stream\\]' ],
     [ 'hls_recover 1;', 'must be' ],
 ) {
     my ($line, $what) = @$case;

@@ -6,10 +6,10 @@
  * the playlist.  Called with an output whose job is filled, and nobody else
  * looks at what is the job's until it returns.
  *
- * Order: the init segment and the key, the journal that says what will be
- * there, then the segment, the playlist by rename, and what is too old goes.  Whoever is
- * interrupted anywhere leaves a playlist that plays, and a journal that knows
- * every file.
+ * Order: the journal says what will be there, then the init segment and the
+ * key, the segment, the playlist by rename, and what is too old goes.  Whoever
+ * is interrupted anywhere leaves a playlist that plays, and a journal that
+ * knows every file.
  */
 
 
@@ -29,8 +29,12 @@ static ngx_int_t ngx_media_hls_job_load(ngx_media_hls_disk_t *d, int root,
 static void ngx_media_hls_job_strays(ngx_media_hls_disk_t *d, int root,
     ngx_media_hls_journal_t *j);
 static ngx_uint_t ngx_media_hls_job_known(ngx_media_hls_disk_t *d);
-static ngx_int_t ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root);
-static ngx_int_t ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root);
+static ngx_int_t ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root,
+    int lock);
+static ngx_int_t ngx_media_hls_job_common(ngx_media_hls_disk_t *d, int root,
+    int lock, u_char *data, size_t size);
+static ngx_int_t ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root,
+    int lock);
 static ngx_int_t ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root,
     int lock);
 static ngx_int_t ngx_media_hls_job_list(ngx_media_hls_disk_t *d, int root);
@@ -277,7 +281,7 @@ ngx_media_hls_job_known(ngx_media_hls_disk_t *d)
 /* --- the segment -------------------------------------------------------- */
 
 static ngx_int_t
-ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root)
+ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root, int lock)
 {
     size_t                len;
     u_char                name[NGX_MEDIA_DISK_NAME],
@@ -310,24 +314,52 @@ ngx_media_hls_job_init(ngx_media_hls_disk_t *d, int root)
 
     ngx_media_hls_disk_uri(d, name, uri);
 
-    if (ngx_media_disk_put(root, name, job->init, job->init_size) != NGX_OK) {
-        return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE, name);
-    }
-
     if (ngx_media_hls_list_add_init(&d->list, name, uri, job->segment.init, 0)
         != NGX_OK)
     {
         return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_MEMORY, name);
     }
 
-    return NGX_OK;
+    return ngx_media_hls_job_common(d, root, lock, job->init, job->init_size);
+}
+
+
+/* writes what was added to the list last, or takes it out again */
+
+static ngx_int_t
+ngx_media_hls_job_common(ngx_media_hls_disk_t *d, int root, int lock,
+    u_char *data, size_t size)
+{
+    ngx_int_t              rc;
+    ngx_media_hls_list_t  *list;
+
+    list = &d->list;
+
+    if (ngx_media_hls_journal_write(lock, d, NULL) != NGX_OK) {
+        rc = ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE,
+                                      (u_char *) NGX_MEDIA_HLS_DISK_DIR);
+
+    } else if (ngx_media_disk_put(root, list->init[list->ninits - 1].name,
+                                  data, size)
+               != NGX_OK)
+    {
+        rc = ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE,
+                                      list->init[list->ninits - 1].name);
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_media_hls_list_drop_init(list, list->ninits - 1);
+
+    return rc;
 }
 
 
 /* one for as many segments as it is used for, named by the first of them */
 
 static ngx_int_t
-ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root)
+ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root, int lock)
 {
     u_char                name[NGX_MEDIA_DISK_NAME],
                           uri[3 * NGX_MEDIA_DISK_NAME];
@@ -348,19 +380,14 @@ ngx_media_hls_job_key(ngx_media_hls_disk_t *d, int root)
 
     ngx_media_hls_disk_key_uri(d, name, uri);
 
-    if (ngx_media_disk_put(root, name, job->key, NGX_MEDIA_HLS_KEY_LEN)
-        != NGX_OK)
-    {
-        return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_WRITE, name);
-    }
-
     if (ngx_media_hls_list_add_init(&d->list, name, uri, job->segment.key, 1)
         != NGX_OK)
     {
         return ngx_media_hls_job_failed(d, NGX_MEDIA_HLS_DISK_MEMORY, name);
     }
 
-    return NGX_OK;
+    return ngx_media_hls_job_common(d, root, lock, job->key,
+                                    NGX_MEDIA_HLS_KEY_LEN);
 }
 
 
@@ -429,8 +456,8 @@ ngx_media_hls_job_segment(ngx_media_hls_disk_t *d, int root, int lock)
 
     file.disc = list->disc + !!(file.flags & NGX_MEDIA_HLS_DISCONTINUITY);
 
-    if (ngx_media_hls_job_init(d, root) != NGX_OK
-        || ngx_media_hls_job_key(d, root) != NGX_OK)
+    if (ngx_media_hls_job_init(d, root, lock) != NGX_OK
+        || ngx_media_hls_job_key(d, root, lock) != NGX_OK)
     {
         return NGX_ERROR;
     }
