@@ -54,7 +54,6 @@ media {
 
     hls_fragment 1s;
     hls_window 4s;
-    hls_session on;
 
     application two {
         on_publish http://127.0.0.1:8085/first http://127.0.0.1:8085/second;
@@ -192,16 +191,11 @@ $c->close();
 check($r, 'on_stop', param => '?token=t1', stream_id => $stream_id,
     tcUrl => 'rtmp://127.0.0.1:1935/live', client_id => $player);
 
-SKIP: {
-    my @connects = $hook->requests('/connect');
-    skip 'RTMP does not ask on_connect', 12 unless @connects;
-
-    check($connects[0], 'on_connect', %param, client_id => $id,
-        pageUrl => 'http://page/x');
-    ($r) = $hook->wait_for('/close', 1);
-    check($r, 'on_close', client_id => $player, send_bytes => qr/^\d+$/,
-        recv_bytes => qr/^\d+$/);
-}
+($r) = $hook->requests('/connect');
+check($r, 'on_connect', %param, client_id => $id, pageUrl => 'http://page/x');
+($r) = $hook->wait_for('/close', 1);
+check($r, 'on_close', client_id => $player, send_bytes => qr/^\d+$/,
+    recv_bytes => qr/^\d+$/);
 
 # HTTP-FLV
 

@@ -122,12 +122,6 @@ extern const ngx_str_t  ngx_media_hook_fields[];
 
 ngx_media_hook_main_conf_t *ngx_media_hook_main_conf(void);
 
-/*
- * Is there a URL for this event in a policy, by module?  For other modules'
- * merge_conf(): hooks are merged before them.
- */
-ngx_uint_t ngx_media_hook_set(void **conf, ngx_uint_t event);
-
 
 /* --- events (ngx_media_hook_event.c) ------------------------------------ */
 

@@ -477,6 +477,7 @@ ngx_media_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_media_hook_conf_t *conf = child;
 
     ngx_uint_t                   i;
+    ngx_media_core_conf_t       *ccf;
     ngx_media_hook_main_conf_t  *hmcf;
 
     for (i = 0; i < NGX_MEDIA_HOOK_MAX; i++) {
@@ -499,6 +500,11 @@ ngx_media_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 
     hmcf = ngx_media_conf_main_of(cf)->main_conf
                [ngx_media_hook_policy_module.ctx_index];
+    ccf = ngx_media_conf_get_module_conf(cf, ngx_media_policy_module);
+
+    if (conf->urls[NGX_MEDIA_HOOK_PLAY] || conf->urls[NGX_MEDIA_HOOK_STOP]) {
+        ccf->listens |= NGX_MEDIA_LISTENS_PLAY;
+    }
 
     if (conf->urls[NGX_MEDIA_HOOK_UPDATE]) {
         hmcf->updates = 1;
@@ -508,14 +514,9 @@ ngx_media_hook_merge_conf(ngx_conf_t *cf, void *parent, void *child)
         || conf->urls[NGX_MEDIA_HOOK_HLS_NOTIFY])
     {
         hmcf->segments = 1;
+        ccf->listens |= NGX_MEDIA_LISTENS_SEGMENT;
     }
 
     return NGX_CONF_OK;
 }
 
-
-ngx_uint_t
-ngx_media_hook_set(void **conf, ngx_uint_t event)
-{
-    return ngx_media_hook_conf_of(conf)->urls[event] != NULL;
-}

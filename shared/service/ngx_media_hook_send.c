@@ -94,7 +94,7 @@ ngx_media_hook_send(const ngx_media_hook_message_t *m, ngx_log_t *log,
     void (*done)(void *data, ngx_media_web_answer_t *a), void *data)
 {
     u_char                     buf[NGX_MEDIA_HOOK_SIGN_LEN];
-    ngx_str_t                  headers[2];
+    ngx_str_t                  headers[3];
     ngx_media_web_request_t    rq;
 
     ngx_memzero(&rq, sizeof(ngx_media_web_request_t));
@@ -120,6 +120,10 @@ ngx_media_hook_send(const ngx_media_hook_message_t *m, ngx_log_t *log,
 
     if (m->get) {
         ngx_str_set(&rq.method, "GET");
+        ngx_str_set(&headers[rq.nheaders], "Content-Length: 0");
+
+        rq.headers = headers;
+        rq.nheaders++;
     }
 
     if (m->conf->format == NGX_MEDIA_HOOK_RTMP && !m->get
