@@ -33,6 +33,7 @@
 #define NGX_MEDIA_HLS_BEHIND     300000      /* us: what comes is history */
 #define NGX_MEDIA_HLS_NO_PART    500000      /* us, where none are listed */
 #define NGX_MEDIA_HLS_GOP        60000000    /* us: longer ones are cut */
+#define NGX_MEDIA_HLS_SAY        60          /* s between the same log lines */
 
 
 static ngx_media_hls_cutter_t *ngx_media_hls_cutter(ngx_media_source_t *src);
@@ -162,10 +163,13 @@ ngx_media_hls_cut_tick(ngx_media_source_t *src)
 
     if (c == NULL) {
 
-        /* a command that could not be given */
+        /* a command that could not be given, and what had no room */
 
         if (src->served_msec && idle < 2000) {
             ngx_media_hls_cut_demand(src);
+
+        } else {
+            ngx_media_hls_cut_publish(src);
         }
 
         return;
@@ -272,6 +276,7 @@ ngx_media_hls_cut_open(ngx_media_source_t *src, ngx_media_hls_conf_t *conf)
 static ngx_int_t
 ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
 {
+    static time_t               said;
     ngx_media_source_t         *src;
     ngx_media_hls_rendition_t  *r;
 
@@ -279,10 +284,17 @@ ngx_media_hls_cut_setup(ngx_media_hls_cutter_t *c, ngx_media_hls_conf_t *conf)
 
     if (ngx_media_hls_store_open(&c->out[0].writer, src, 0) != NGX_OK) {
 
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "no room in the media zone for the HLS stream of "
-                      "\"%*s/%*s\"", (size_t) src->app_len, src->app,
-                      (size_t) src->stream_len, src->stream);
+        /* it is tried again each second */
+
+        if (said == 0 || ngx_time() - said >= NGX_MEDIA_HLS_SAY) {
+            said = ngx_time();
+
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "no room in the media zone for the HLS stream of "
+                          "\"%*s/%*s\"", (size_t) src->app_len, src->app,
+                          (size_t) src->stream_len, src->stream);
+        }
+
         return NGX_ERROR;
     }
 
