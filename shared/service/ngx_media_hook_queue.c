@@ -255,10 +255,17 @@ ngx_media_hook_queue_done(void *data, ngx_media_web_answer_t *a)
     q = ngx_queue_head(&t->entries);
     entry = ngx_queue_data(q, ngx_media_hook_entry_t, queue);
 
-    ngx_media_hook_queue_said(t, entry, a);
-    ngx_media_hook_queue_drop(t, entry);
+    /* out of the queue first: a viewer who is kicked is told of at once */
 
-    ngx_media_hook_queue_next(t);
+    ngx_queue_remove(&entry->queue);
+    t->nentries--;
+
+    ngx_media_hook_queue_said(t, entry, a);
+    ngx_free(entry);
+
+    if (t->web == NULL && !t->timer.timer_set) {
+        ngx_media_hook_queue_next(t);
+    }
 }
 
 
