@@ -7,11 +7,12 @@
 # load_floor.c) and against Debian's libnginx-mod-rtmp, in alternating runs.
 #
 # run.pl [--long] [--rounds N] [--duration S] [--players N] [--many N]
-#        [--only fanout,workers,many,first,publishers,hls,hlsget,hlscost]
+#        [--only fanout,workers,many,first,publishers,hooks,hls,hlsget,hlscost]
 #        [--no-peer] [--no-ours]
 #        [--calm CORES]
 #        [--objs DIR] [--nginx FILE]
 #
+# hooks: what players notice of a back end that is asked about newcomers.
 # hls: clients of low-latency HLS, how long a part takes to them; the load tool
 # runs with the least priority there, as it stands for machines elsewhere.
 # hlsget: playlist, part and segment against nginx's own files of the same
@@ -38,12 +39,12 @@ use Time::HiRes qw(sleep time);
 
 my $here = abs_path(dirname(__FILE__));
 my %o = (rounds => 1, duration => 5, players => 1000, many => 4000,
-    publishers => 200, calm => 0.25, peer => 1, ours => 1, bitrate => 200,
+    publishers => 200, churn => 100, calm => 0.25, peer => 1, ours => 1, bitrate => 200,
     objs => "$here/../../objs", nginx => '/usr/sbin/nginx',
-    only => 'fanout,workers,many,first,publishers,hls,hlsget,hlscost');
+    only => 'fanout,workers,many,first,publishers,hooks,hls,hlsget,hlscost');
 
 GetOptions(\%o, 'long', 'rounds=i', 'duration=f', 'players=i', 'many=i',
-    'publishers=i', 'only=s', 'peer!', 'ours!', 'objs=s', 'nginx=s',
+    'publishers=i', 'churn=i', 'only=s', 'peer!', 'ours!', 'objs=s', 'nginx=s',
     'bitrate=i', 'calm=f')
     or die "see the head of $0\n";
 
@@ -91,6 +92,7 @@ sub main {
     many(\%servers) if $only{many} && @ours;
     first(\%servers) if $only{first};
     publishers(\%servers) if $only{publishers};
+    hooks(\%servers) if $only{hooks} && @ours;
 
     return if !hls_module();
 
@@ -309,6 +311,43 @@ sub publishers {
             num($r->{arena_kb_per_publisher}), $r->{pub_blocked},
             num($r->{others_cpu}), missed($r));
     }
+}
+
+
+# Half of the players, while newcomers ask a back end: three hooks each come in
+# and three more when they go.
+
+sub hooks {
+    my ($servers) = @_;
+
+    my @rows = map { my $proto = $_; map { { players => $o{players} / 2,
+        proto => $proto, server => 'ours', churn => $o{churn},
+        hooks => $_ } } (0, 1) } ('rtmp', 'flv');
+
+    my @results = rounds($servers, @rows);
+
+    title(sprintf 'hooks: %d players, %d newcomers a second beside them, ms',
+        $o{players} / 2, $o{churn});
+    table_head('p50', 'p99', 'more', 'limit', 'newcomer', 'asked/s',
+        'others', 'missed');
+
+    my $without;
+
+    for my $i (0 .. $#rows) {
+        my ($row, $r) = ($rows[$i], $results[$i]);
+
+        $without = $r->{latency_p99_ms} if !$row->{hooks};
+
+        table_row($row->{proto}, $row->{hooks} ? 'hooks' : 'none',
+            num($r->{latency_p50_ms}), num($r->{latency_p99_ms}),
+            $row->{hooks} ? num($r->{latency_p99_ms} - $without) : '',
+            $row->{hooks} ? '<= 5' : '', num($r->{churn_p50_ms}),
+            num(($r->{asked} || 0) / $o{duration}), num($r->{others_cpu}),
+            missed($r));
+    }
+
+    print "newcomer: connect to first keyframe, median; both servers, back "
+        . "end and load tool share the cores\n";
 }
 
 
@@ -543,6 +582,10 @@ sub run {
     my ($servers, $run) = @_;
 
     my ($rtmp, $http) = (free_port(), free_port());
+    my ($backend, $log);
+
+    ($backend, $run->{backend}, $log) = start_backend() if $run->{hooks};
+
     my $pid = start_server($servers, $run, $rtmp, $http);
 
     my $publishers = $run->{server} eq 'floor' ? 0 : $run->{publishers} || 1;
@@ -566,6 +609,11 @@ sub run {
         : load(@load, '--duration', $o{duration});
 
     stop_server($pid);
+
+    if ($backend) {
+        stop_server($backend);
+        $r->{asked} = -s $log ? (-s $log) / 2 : 0;
+    }
 
     return $r;
 }
@@ -672,6 +720,36 @@ sub start_server {
 }
 
 
+# A server that allows everything and counts what it was asked.
+
+sub start_backend {
+    my $port = free_port();
+    my $dir = "$objs/bench/backend";
+
+    remove_tree($dir);
+    make_path("$dir/logs");
+
+    spew("$dir/nginx.conf", "daemon off;\npid $dir/nginx.pid;\n"
+        . ($> == 0 ? "user root;\n" : '') . "worker_processes 1;\n"
+        . "error_log $dir/error.log error;\n"
+        . "events { worker_connections 4096; }\nhttp {\n"
+        . "log_format line x;\naccess_log $dir/access.log line;\n"
+        . "keepalive_requests 10000000;\n"
+        . "server { listen 127.0.0.1:$port; return 200 0; }\n}\n");
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec $o{nginx}, '-p', "$dir/", '-c', "$dir/nginx.conf", '-e',
+            "$dir/error.log" or POSIX::_exit(127);
+    }
+
+    $running{$pid} = 1;
+
+    return ($pid, $port, "$dir/access.log");
+}
+
+
 sub stop_server {
     my ($pid) = @_;
 
@@ -706,7 +784,9 @@ sub our_conf {
     my $conf = nginx_conf($run->{workers} || 1, $modules);
 
     my $media = ($run->{latency} ? "send_latency $run->{latency}; " : '')
-        . ($run->{hls} ? "hls $run->{hls}; " : '');
+        . ($run->{hls} ? "hls $run->{hls}; " : '')
+        . join('', map { "$_ http://127.0.0.1:$run->{backend}/; " }
+            $run->{backend} ? qw/ on_connect on_play on_stop on_close / : ());
     my $hls = hls_module() ? 'hls;' : '';
     my $files = !$run->{files} ? ''
         : join "\n        ", 'keepalive_requests 10000000;',
