@@ -38,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          6
+#define NGX_MEDIA_LAYOUT          7
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -308,6 +308,16 @@ typedef struct {
 } ngx_media_ban_t;
 
 
+/* what happened to hooks, of all workers */
+
+#define NGX_MEDIA_HOOK_SENT       0   /* requests */
+#define NGX_MEDIA_HOOK_FAILED     1   /* of them without an answer */
+#define NGX_MEDIA_HOOK_DENIED     2   /* clients */
+#define NGX_MEDIA_HOOK_CACHED     3   /* verdicts from hook_cache */
+#define NGX_MEDIA_HOOK_DROPPED    4   /* messages */
+#define NGX_MEDIA_HOOK_COUNTS     5
+
+
 #define NGX_MEDIA_MASTERS         4
 #define NGX_MEDIA_NUMBERS         256
 
@@ -358,6 +368,8 @@ typedef struct {
     int64_t           viewers_swept;                /* atomic; ms */
     int64_t           updates_swept;                /* atomic; ms */
     int64_t           beat;         /* atomic; ms; last heartbeat */
+    uint64_t          hooks[NGX_MEDIA_HOOK_COUNTS]; /* atomic; by
+                                                     * NGX_MEDIA_HOOK_* */
     uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
                                                      * that were given out to
                                                      * names of this hash are

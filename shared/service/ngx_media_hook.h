@@ -220,6 +220,11 @@ struct ngx_media_hook_target_s {
 ngx_media_hook_target_t *ngx_media_hook_target(ngx_media_hook_url_t *url);
 ngx_queue_t *ngx_media_hook_targets(void);
 
+/* one more of NGX_MEDIA_HOOK_SENT, ... */
+#define ngx_media_hook_count(n)                                               \
+    (void) __atomic_fetch_add(&ngx_media_arena()->hooks[n], 1,                \
+                              __ATOMIC_RELAXED)
+
 /* It gave no answer (error is static text or NULL), or it gave one. */
 void ngx_media_hook_failed(ngx_media_hook_target_t *t,
     ngx_media_web_answer_t *a);

@@ -11,7 +11,7 @@
  * tcUrl and pageUrl.  Whoever lacks the token of another one has another key.
  * Refusals are kept too; that there was no verdict is not.
  *
- * At most NGX_MEDIA_HOOK_CACHED of them in a worker; the oldest goes.
+ * At most NGX_MEDIA_HOOK_VERDICTS of them in a worker; the oldest goes.
  */
 
 
@@ -20,7 +20,7 @@
 #include <openssl/evp.h>
 
 
-#define NGX_MEDIA_HOOK_CACHED   4096
+#define NGX_MEDIA_HOOK_VERDICTS   4096
 #define NGX_MEDIA_HOOK_TEXTS    512       /* longer answers are not kept */
 
 
@@ -170,7 +170,7 @@ ngx_media_hook_cache_put(const u_char *key, ngx_msec_t valid,
         ngx_media_hook_cache_drop(c);
     }
 
-    if (ngx_media_hook_ncached >= NGX_MEDIA_HOOK_CACHED) {
+    if (ngx_media_hook_ncached >= NGX_MEDIA_HOOK_VERDICTS) {
         q = ngx_queue_head(&ngx_media_hook_ages);
         c = ngx_queue_data(q, ngx_media_hook_cached_t, queue);
         ngx_media_hook_cache_drop(c);

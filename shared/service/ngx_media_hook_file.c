@@ -14,7 +14,8 @@
 #include "ngx_media_hls.h"
 
 
-#define NGX_MEDIA_HOOK_KEEP   60000    /* ms after it went */
+#define NGX_MEDIA_HOOK_KEEP      60000    /* ms after it went */
+#define NGX_MEDIA_HOOK_BUCKETS   256
 
 
 typedef struct {
@@ -30,23 +31,44 @@ static ngx_media_hook_who_t *ngx_media_hook_who(ngx_str_t *vhost,
     ngx_str_t *app, ngx_str_t *stream);
 static ngx_uint_t ngx_media_hook_who_is(ngx_media_hook_who_t *who,
     ngx_uint_t which, ngx_str_t *text);
+static void ngx_media_hook_who_tick(ngx_media_hook_who_t *who);
 static void ngx_media_hook_who_free(ngx_media_hook_who_t *who);
 static ngx_str_t ngx_media_hook_file_url(const ngx_media_segment_event_t *s,
     const ngx_str_t *url, const ngx_str_t *file);
 static ngx_str_t ngx_media_hook_file_name(const ngx_str_t *url);
 
 
-static ngx_queue_t  ngx_media_hook_whos;
+/* by the names of the source; of all workers' sources a worker has a part */
+
+static ngx_queue_t  ngx_media_hook_whos[NGX_MEDIA_HOOK_BUCKETS];
 
 
 static ngx_queue_t *
-ngx_media_hook_who_list(void)
+ngx_media_hook_who_bucket(ngx_uint_t n)
 {
-    if (ngx_media_hook_whos.next == NULL) {
-        ngx_queue_init(&ngx_media_hook_whos);
+    ngx_queue_t  *bucket;
+
+    bucket = &ngx_media_hook_whos[n % NGX_MEDIA_HOOK_BUCKETS];
+
+    if (bucket->next == NULL) {
+        ngx_queue_init(bucket);
     }
 
-    return &ngx_media_hook_whos;
+    return bucket;
+}
+
+
+static ngx_queue_t *
+ngx_media_hook_who_list(const ngx_str_t *app, const ngx_str_t *stream)
+{
+    uint32_t  hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, app->data, app->len);
+    ngx_crc32_update(&hash, stream->data, stream->len);
+    ngx_crc32_final(hash);
+
+    return ngx_media_hook_who_bucket(hash);
 }
 
 
@@ -100,7 +122,8 @@ ngx_media_hook_file_publish(ngx_media_source_t *src)
     who->use = who->client.generation;
     who->left = 0;
 
-    ngx_queue_insert_tail(ngx_media_hook_who_list(), &who->queue);
+    ngx_queue_insert_tail(ngx_media_hook_who_list(&app, &stream),
+                          &who->queue);
 }
 
 
@@ -110,7 +133,7 @@ ngx_media_hook_who(ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream)
     ngx_queue_t           *q, *list;
     ngx_media_hook_who_t  *who;
 
-    list = ngx_media_hook_who_list();
+    list = ngx_media_hook_who_list(app, stream);
 
     for (q = ngx_queue_head(list);
          q != ngx_queue_sentinel(list);
@@ -156,31 +179,45 @@ ngx_media_hook_who_free(ngx_media_hook_who_t *who)
 void
 ngx_media_hook_file_tick(void)
 {
-    ngx_queue_t           *q, *next, *list;
-    ngx_media_client_t    *client;
-    ngx_media_hook_who_t  *who;
+    ngx_uint_t    i;
+    ngx_queue_t  *q, *next, *list;
 
-    list = ngx_media_hook_who_list();
+    if (!ngx_media_hook_main_conf()->segments) {
+        return;
+    }
 
-    for (q = ngx_queue_head(list);
-         q != ngx_queue_sentinel(list);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        who = ngx_queue_data(q, ngx_media_hook_who_t, queue);
-        client = ngx_media_client_at(who->slot);
+    for (i = 0; i < NGX_MEDIA_HOOK_BUCKETS; i++) {
+        list = ngx_media_hook_who_bucket(i);
 
-        if (client->used && client->generation == who->use
-            && client->began[NGX_MEDIA_ACT_PUBLISH])
+        for (q = ngx_queue_head(list);
+             q != ngx_queue_sentinel(list);
+             q = next)
         {
-            who->left = 0;
-
-        } else if (who->left == 0) {
-            who->left = ngx_current_msec + (ngx_current_msec == 0);
-
-        } else if (ngx_current_msec - who->left > NGX_MEDIA_HOOK_KEEP) {
-            ngx_media_hook_who_free(who);
+            next = ngx_queue_next(q);
+            ngx_media_hook_who_tick(ngx_queue_data(q, ngx_media_hook_who_t,
+                                                   queue));
         }
+    }
+}
+
+
+static void
+ngx_media_hook_who_tick(ngx_media_hook_who_t *who)
+{
+    ngx_media_client_t  *client;
+
+    client = ngx_media_client_at(who->slot);
+
+    if (client->used && client->generation == who->use
+        && client->began[NGX_MEDIA_ACT_PUBLISH])
+    {
+        who->left = 0;
+
+    } else if (who->left == 0) {
+        who->left = ngx_current_msec + (ngx_current_msec == 0);
+
+    } else if (ngx_current_msec - who->left > NGX_MEDIA_HOOK_KEEP) {
+        ngx_media_hook_who_free(who);
     }
 }
 
@@ -188,15 +225,18 @@ ngx_media_hook_file_tick(void)
 void
 ngx_media_hook_file_exit(void)
 {
-    ngx_queue_t           *q, *list;
+    ngx_uint_t             i;
+    ngx_queue_t           *list;
     ngx_media_hook_who_t  *who;
 
-    list = ngx_media_hook_who_list();
+    for (i = 0; i < NGX_MEDIA_HOOK_BUCKETS; i++) {
+        list = ngx_media_hook_who_bucket(i);
 
-    while (!ngx_queue_empty(list)) {
-        q = ngx_queue_head(list);
-        who = ngx_queue_data(q, ngx_media_hook_who_t, queue);
-        ngx_media_hook_who_free(who);
+        while (!ngx_queue_empty(list)) {
+            who = ngx_queue_data(ngx_queue_head(list), ngx_media_hook_who_t,
+                                 queue);
+            ngx_media_hook_who_free(who);
+        }
     }
 }
 

@@ -187,6 +187,12 @@ ngx_media_hook_ask_url(ngx_media_hook_ask_t *ctx, ngx_media_hook_url_t *url)
     e.type = ask->type;
     ngx_memcpy(e.text, ask->text, sizeof(e.text));
 
+    /* rules or a URL before gave it another name: events that follow have it */
+
+    if (ask->stream.len) {
+        e.text[NGX_MEDIA_TEXT_STREAM] = ask->stream;
+    }
+
     ctx->target = ngx_media_hook_target(url);
 
     if (ctx->target == NULL
@@ -209,6 +215,8 @@ ngx_media_hook_ask_url(ngx_media_hook_ask_t *ctx, ngx_media_hook_url_t *url)
         rc = ngx_media_hook_cache_get(ask->pool, ctx->key, &v);
 
         if (rc != NGX_DECLINED) {
+            ngx_media_hook_count(NGX_MEDIA_HOOK_CACHED);
+
             return (rc == NGX_OK) ? ngx_media_hook_ask_take(ctx, &v) : rc;
         }
     }
@@ -293,6 +301,8 @@ ngx_media_hook_ask_failed(ngx_media_hook_ask_t *ctx)
                   &ngx_media_hook_names[ctx->event],
                   &ctx->message.url->url->shown);
 
+    ngx_media_hook_count(NGX_MEDIA_HOOK_DENIED);
+
     ctx->ask->reason = NGX_MEDIA_REASON_DENIED;
 
     return NGX_DECLINED;
@@ -334,6 +344,8 @@ ngx_media_hook_ask_take(ngx_media_hook_ask_t *ctx,
     ask = ctx->ask;
 
     if (v->rc != NGX_OK) {
+        ngx_media_hook_count(NGX_MEDIA_HOOK_DENIED);
+
         ask->reason = NGX_MEDIA_REASON_DENIED;
         ask->redirect = v->redirect;
 

@@ -152,6 +152,7 @@ ngx_media_hook_entry(const ngx_media_hook_message_t *m,
 static void
 ngx_media_hook_queue_full(ngx_media_hook_target_t *t)
 {
+    ngx_media_hook_count(NGX_MEDIA_HOOK_DROPPED);
     t->dropped++;
 
     if (t->warned && ngx_time() - t->warned < NGX_MEDIA_HOOK_WARN) {
@@ -215,6 +216,7 @@ ngx_media_hook_queue_head(ngx_media_hook_target_t *t)
         }
 
         ngx_media_hook_queue_drop(t, entry);
+        ngx_media_hook_count(NGX_MEDIA_HOOK_DROPPED);
         t->dropped++;
     }
 

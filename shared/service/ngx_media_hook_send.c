@@ -97,6 +97,8 @@ ngx_media_hook_send(const ngx_media_hook_message_t *m, ngx_log_t *log,
     ngx_str_t                  headers[3];
     ngx_media_web_request_t    rq;
 
+    ngx_media_hook_count(NGX_MEDIA_HOOK_SENT);
+
     ngx_memzero(&rq, sizeof(ngx_media_web_request_t));
 
     if (m->conf->secret.len) {

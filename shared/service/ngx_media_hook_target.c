@@ -76,6 +76,8 @@ ngx_media_hook_target(ngx_media_hook_url_t *url)
 void
 ngx_media_hook_failed(ngx_media_hook_target_t *t, ngx_media_web_answer_t *a)
 {
+    ngx_media_hook_count(NGX_MEDIA_HOOK_FAILED);
+
     if (t->down) {
         return;
     }

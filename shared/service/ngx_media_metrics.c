@@ -119,6 +119,7 @@ static void ngx_media_metrics_srs(ngx_media_metrics_t *m,
 static void ngx_media_metrics_info(ngx_media_metrics_t *m);
 static void ngx_media_metrics_server(ngx_media_metrics_t *m,
     const ngx_media_api_totals_t *t);
+static void ngx_media_metrics_hooks(ngx_media_metrics_t *m);
 static void ngx_media_metrics_workers(ngx_media_metrics_t *m);
 static void ngx_media_metrics_streams(ngx_media_metrics_t *m);
 static void ngx_media_metrics_head(ngx_media_metrics_t *m, const char *name,
@@ -253,6 +254,7 @@ ngx_media_metrics_handler(ngx_http_request_t *r)
     ngx_media_metrics_info(&m);
     ngx_media_metrics_srs(&m, &totals);
     ngx_media_metrics_server(&m, &totals);
+    ngx_media_metrics_hooks(&m);
     ngx_media_metrics_workers(&m);
     ngx_media_metrics_streams(&m);
 
@@ -683,6 +685,34 @@ ngx_media_metrics_server(ngx_media_metrics_t *m,
                           "Workers that are attached.", t->workers);
     ngx_media_metrics_int(m, "nginx_media_streams_omitted", "gauge",
                           "Streams that are left out below.", m->omitted);
+}
+
+
+static void
+ngx_media_metrics_hooks(ngx_media_metrics_t *m)
+{
+    uint64_t    *n;
+    ngx_uint_t   i;
+
+    static const char  *names[][2] = {
+        { "nginx_media_hook_requests_total",
+          "Requests to back ends." },
+        { "nginx_media_hook_failures_total",
+          "Of them, those without an answer, or with status 500 and above." },
+        { "nginx_media_hook_denied_total",
+          "Clients that hooks denied." },
+        { "nginx_media_hook_cached_total",
+          "Verdicts that were kept." },
+        { "nginx_media_hook_dropped_total",
+          "Messages that were never told." }
+    };
+
+    n = ngx_media_arena()->hooks;
+
+    for (i = 0; i < NGX_MEDIA_HOOK_COUNTS; i++) {
+        ngx_media_metrics_int(m, names[i][0], "counter", names[i][1],
+                              (int64_t) ngx_media_api_get(&n[i]));
+    }
 }
 
 
