@@ -228,13 +228,14 @@ fails('tlsplain', '.');
 
 # connections are used again
 
-my $seen = $web->seen();
+my $seen = () = $web->seen();
 
 $a = try('plain', n => 200, again => 800);
 is($a->{count}, 1000, 'a thousand requests');
 is($a->{good}, 1000, 'and answers');
 
-my %conns = map { $_->{conn} => 1 } grep { $_ } ($web->seen())[$seen .. $seen + 999];
+my @seen = $web->seen();
+my %conns = map { $_->{conn} => 1 } @seen[$seen .. $#seen];
 cmp_ok(scalar keys %conns, '<=', 256, 'connections were used again');
 
 $a = try('plain', n => 600, path => '/slow/300', timeout => 10000);
@@ -255,6 +256,86 @@ is(try('plain')->{status}, 200, 'and is asked again');
 is(try('plain', n => 10, cancel => 9, path => '/slow/100')->{count}, 1,
     'some are cancelled');
 is(try('silent', n => 10, cancel => 10)->{count}, 0, 'names too');
+
+# what would end a URL does not
+
+like(try('plain', path => "/echo?a=b c#d\r\nX: y")->{body},
+    qr!^GET /echo\?a=b%20c%23d%0D%0AX:%20y HTTP!, 'a URL is one line');
+
+# nothing grows: descriptors, memory, threads
+
+sub size_of {
+    my ($pid) = @_;
+
+    my ($kb) = slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m;
+    my @fds = glob "/proc/$pid/fd/*";
+    my @threads = glob "/proc/$pid/task/*";
+
+    return { kb => $kb, fds => scalar @fds, threads => scalar @threads };
+}
+
+sub sum {
+    my ($what, @of) = @_;
+    my $sum = 0;
+    $sum += $_->{$what} for @of;
+    return $sum;
+}
+
+my @workers = $t->workers();
+my $round = sub {
+    try('plain', n => 200, again => 600);
+    try('tlsgood', n => 20);
+    try('good', n => 100, path => '/close');
+    try('plain', n => 100, path => '/endless');
+    try('tlsself', n => 5);
+};
+
+$round->() for 1 .. 3;
+
+my @before = map { size_of($_) } @workers;
+
+$round->() for 1 .. 4;
+
+my @after = map { size_of($_) } @workers;
+
+is(sum('threads', @after), scalar @workers, 'no threads');
+cmp_ok(sum('fds', @after), '<=', sum('fds', @before) + 300,
+    'no more descriptors than are kept');
+
+SKIP: {
+    skip 'memory under sanitizers', 1 if $t->has_module('sanitizer');
+    cmp_ok(sum('kb', @after), '<', sum('kb', @before) * 1.2, 'memory')
+        or diag(explain \@before, \@after);
+}
+
+# a worker that leaves has its answers, one that dies takes its own along
+
+my @waiting = map { start('plain', path => '/slow/2500') } 1 .. 20;
+my @slow = map { start('good', path => '/slow/2500') } 1 .. 20;
+
+wait_until(sub { 40 == grep { $_->{path} eq '/slow/2500' } $web->seen() });
+
+ok($t->reload(), 'reload in the middle');
+
+my $late = try('plain');
+
+is($late->{status}, 200, 'the new workers ask');
+is(scalar grep({ (ended($_)->{status} // 0) == 200 } @waiting, @slow), 40,
+    'the old ones had their answers');
+ok(wait_until(sub { $t->all_workers() == 2 }, 10), 'and are gone');
+
+@waiting = map { start('plain', path => '/slow/2600') } 1 .. 40;
+
+wait_until(sub { 40 == grep { $_->{path} eq '/slow/2600' } $web->seen() });
+
+my ($victim) = $t->workers();
+
+ok($t->kill_worker($victim), 'a worker dies');
+is(try('plain')->{status}, 200, 'others ask');
+
+my $had = grep { (ended($_)->{status} // 0) == 200 } @waiting;
+
+cmp_ok($had, '<', 41, "what others had asked was answered: $had of 40");
 
 # a configuration that is wrong
 
@@ -289,6 +370,10 @@ sub slurp {
 # the answer: fields of the last one, how many there were, how many were good
 
 sub try {
+    return ended(start(@_));
+}
+
+sub start {
     my ($name, %args) = @_;
 
     my $query = join '&', map {
@@ -297,7 +382,13 @@ sub try {
         "$_=$v";
     } sort keys %args;
 
-    my $got = http_content(http_get("/$name?$query", timeout => 30)) // '';
+    return http_get("/$name?$query", start => 1);
+}
+
+sub ended {
+    my ($socket) = @_;
+
+    my $got = http_content(http_end($socket, timeout => 30) // '') // '';
     my (@all, %last);
 
     while ($got =~ /\Gstatus=(\d+)\ error="(.*?)"\ cut=(\d)\ took=(\d+)\s
@@ -311,7 +402,7 @@ sub try {
     }
 
     return { %last, count => scalar @all, all => \@all,
-        good => scalar grep { $_->{status} == 200 } @all };
+        good => scalar grep({ $_->{status} == 200 } @all) };
 }
 
 sub fails {

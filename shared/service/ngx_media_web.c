@@ -545,12 +545,13 @@ ngx_media_web_ssl(ngx_media_web_t *w, ngx_media_web_conf_t *wcf)
 static ngx_int_t
 ngx_media_web_url_text(ngx_media_web_t *w, const ngx_media_web_request_t *rq)
 {
-    u_char     *p, *text;
+    size_t      i;
+    u_char      c, *p, *text;
     ngx_str_t   path;
 
     path = rq->path.len ? rq->path : rq->url->path;
 
-    text = ngx_pnalloc(w->pool, rq->url->base.len + path.len + 2);
+    text = ngx_pnalloc(w->pool, rq->url->base.len + path.len * 3 + 2);
 
     if (text == NULL) {
         return NGX_ERROR;
@@ -562,7 +563,19 @@ ngx_media_web_url_text(ngx_media_web_t *w, const ngx_media_web_request_t *rq)
         *p++ = '/';
     }
 
-    p = ngx_cpymem(p, path.data, path.len);
+    /* what would end it or the line it is in; the rest is the caller's */
+
+    for (i = 0; i < path.len; i++) {
+        c = path.data[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '#') {
+            p = ngx_sprintf(p, "%%%02XD", (uint32_t) c);
+
+        } else {
+            *p++ = c;
+        }
+    }
+
     *p = '\0';
 
     return curl_easy_setopt(w->easy, CURLOPT_URL, text) == CURLE_OK
@@ -591,6 +604,8 @@ ngx_media_web_options(ngx_media_web_t *w)
                            (long) CURL_HTTP_VERSION_2TLS);
     rc |= curl_easy_setopt(easy, CURLOPT_USERAGENT,
                            "nginx-media/" NGX_MEDIA_VERSION);
+    rc |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                           (long) NGX_MEDIA_WEB_BUFFER);
     rc |= curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
                            (long) (NGX_MEDIA_WEB_KEEP / 1000));
 

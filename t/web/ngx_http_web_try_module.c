@@ -92,9 +92,11 @@ ngx_http_web_try_done(void *data, ngx_media_web_answer_t *a)
     ngx_buf_t           *b;
     ngx_chain_t         *cl;
     ngx_media_web_t     *w;
+    ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
     r = ctx->request;
+    c = r->connection;
 
     if (ctx->again) {
         ctx->again--;
@@ -105,6 +107,10 @@ ngx_http_web_try_done(void *data, ngx_media_web_answer_t *a)
 
     b = ngx_create_temp_buf(r->pool, n);
     cl = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || cl == NULL) {
+        abort();
+    }
 
     b->last = ngx_slprintf(b->last, b->end,
                            "status=%ui error=\"%s\" cut=%d took=%M "
@@ -131,7 +137,7 @@ ngx_http_web_try_done(void *data, ngx_media_web_answer_t *a)
     (void) ngx_http_send_header(r);
 
     ngx_http_finalize_request(r, ngx_http_output_filter(r, ctx->out));
-    ngx_http_run_posted_requests(r->connection);
+    ngx_http_run_posted_requests(c);
 }
 
 
