@@ -429,8 +429,8 @@ ngx_media_web_headers(ngx_media_web_t *w, const ngx_media_web_request_t *rq)
     ngx_str_t   none, type;
     ngx_uint_t  i;
 
-    ngx_str_null(&none);
-    type = rq->content_type;
+    ngx_str_set(&none, "");
+    type = rq->content_type.len ? rq->content_type : none;
 
     if (ngx_media_web_header(w, "Expect:", &none) != NGX_OK
         || ngx_media_web_header(w, type.len ? "Content-Type: "

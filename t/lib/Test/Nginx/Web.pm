@@ -9,7 +9,8 @@ package Test::Nginx::Web;
 #
 # What a request gets is in its path:
 #
-#     /ok /echo /chunked /old /status/N /redirect /big/BYTES
+#     /ok (as all with a body of their own: "0") /echo /chunked /old
+#     /status/N /redirect /big/BYTES
 #     /slow/MS /never /garbage /half /close /reset /endless /trickle
 #     /headers /bye (an answer, then the connection is closed)
 #
@@ -17,6 +18,11 @@ package Test::Nginx::Web;
 #
 # answers for these names, in this order; [] is a name that does not exist,
 # undef one about which nothing is said.
+#
+#     Test::Nginx::Web::certificates($t);
+#
+# makes NAME.pem and NAME.key: good and self are for localhost, other is not,
+# expired was; trusted.pem trusts whoever signed them, but for self.
 
 use warnings;
 use strict;
@@ -174,13 +180,13 @@ sub request {
 
     if ($path =~ m!^/slow/(\d+)!) {
         $c->{at} = time() + $1 / 1000;
-        $c->{then} = answer("slow");
+        $c->{then} = answer("0");
 
     } elsif ($path =~ m!^/echo!) {
         $c->{out} .= answer("$c->{head}$c->{body}");
 
     } elsif ($path =~ m!^/status/(\d+)!) {
-        $c->{out} .= answer("status $1", "$1 Status");
+        $c->{out} .= answer('0', "$1 Status");
 
     } elsif ($path =~ m!^/redirect!) {
         $c->{out} .= answer('', '302 Found', 'Location: there/else?x=1');
@@ -190,10 +196,10 @@ sub request {
 
     } elsif ($path =~ m!^/chunked!) {
         $c->{out} .= "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-            . "4\r\nchun\r\n3\r\nked\r\n0\r\nTrailer: x\r\n\r\n";
+            . "1\r\n \r\n1\r\n0\r\n0\r\nTrailer: x\r\n\r\n";
 
     } elsif ($path =~ m!^/old!) {
-        $c->{out} .= "HTTP/1.0 200 OK\r\n\r\nold";
+        $c->{out} .= "HTTP/1.0 200 OK\r\n\r\n0";
         $c->{end} = 1;
 
     } elsif ($path =~ m!^/never!) {
@@ -224,7 +230,7 @@ sub request {
         $c->{stuck} = 1;
 
     } else {
-        $c->{out} .= answer("ok");
+        $c->{out} .= answer("0");
         $c->{end} = 1 if $path =~ m!^/bye!;
     }
 }
@@ -262,6 +268,42 @@ sub dns {
     close $s;
 
     return $pid;
+}
+
+###############################################################################
+
+sub certificates {
+    my ($t) = @_;
+
+    my $dir = $t->testdir();
+    my $key = 'ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
+    my %host = (good => 'localhost', self => 'localhost',
+        other => 'other.test', ca => 'authority');
+
+    $t->write_file('ca.conf', "[ca]\ndefault_ca=a\n[a]\ndatabase=ca.db\n"
+        . "new_certs_dir=.\nserial=ca.serial\ndefault_md=sha256\n"
+        . "policy=p\ncopy_extensions=copy\n[p]\ncommonName=supplied\n");
+    $t->write_file('ca.db', '');
+    $t->write_file('ca.serial', "01\n");
+
+    my @commands = map {
+        "openssl req -x509 -newkey $key -subj /CN=$host{$_}"
+            . " -addext subjectAltName=DNS:$host{$_}"
+            . " -keyout $_.key -out $_.pem"
+    } sort keys %host;
+
+    push @commands, "openssl req -new -newkey $key -subj /CN=localhost"
+        . ' -addext subjectAltName=DNS:localhost'
+        . ' -keyout expired.key -out expired.csr',
+        'openssl ca -batch -config ca.conf -cert ca.pem -keyfile ca.key'
+        . ' -startdate 20200101000000Z -enddate 20200201000000Z -notext'
+        . ' -in expired.csr -out expired.pem',
+        'cat good.pem other.pem ca.pem > trusted.pem';
+
+    for my $command (@commands) {
+        system("cd $dir && ($command) >>openssl.log 2>&1") == 0
+            or die "$command\n" . $t->read_file('openssl.log');
+    }
 }
 
 1;
