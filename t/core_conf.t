@@ -173,6 +173,14 @@ is($status, 0, 'a small zone is taken');
 like($log, qr/\[warn\].*media zone of 16m is small.*nginx\.conf:8$/m,
     'with a warning');
 
+($status, $log) = check("media {\nhls_session off;\nvhost v {\n"
+    . "on_stop http://127.0.0.1:1/;\napplication a { }\n}\napplication b {\n"
+    . "hls_session on; on_play http://127.0.0.1:1/; } }");
+
+is($status, 0, 'hls_session off beside on_stop is taken');
+is(join(' ', $log =~ /\[warn\].*hls_session off.*nginx\.conf:(\d+)$/mg), '8',
+    'with one warning');
+
 is((check(''))[0], 0, 'no media{} at all');
 
 ($status, $log) = check('', 'media { }');

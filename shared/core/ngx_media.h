@@ -233,6 +233,9 @@ char *ngx_media_conf_note(ngx_conf_t *cf, ngx_command_t *cmd);
  */
 char *ngx_media_conf_fault(ngx_conf_t *cf, const char *names,
     const char *fmt, ...);
+/* the same, of what is taken nevertheless */
+void ngx_media_conf_warn(ngx_conf_t *cf, const char *names,
+    const char *fmt, ...);
 
 
 /* --- sessions ----------------------------------------------------------- */

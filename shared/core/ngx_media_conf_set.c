@@ -16,6 +16,8 @@
 
 static char *ngx_media_conf_refuse(ngx_conf_t *cf, ngx_command_t *cmd,
     const char *what, const char *say);
+static void ngx_media_conf_say(ngx_conf_t *cf, ngx_uint_t level,
+    const char *names, const char *fmt, va_list args);
 static ngx_media_conf_where_t *ngx_media_conf_where(
     ngx_media_main_conf_t *mcf, const char *names);
 static ngx_uint_t ngx_media_conf_named(ngx_str_t *name, const char *names);
@@ -288,26 +290,45 @@ ngx_media_conf_note(ngx_conf_t *cf, ngx_command_t *cmd)
 char *
 ngx_media_conf_fault(ngx_conf_t *cf, const char *names, const char *fmt, ...)
 {
-    u_char                  *last, buf[NGX_MAX_CONF_ERRSTR];
-    va_list                  args;
-    ngx_media_conf_where_t  *where;
+    va_list  args;
 
     va_start(args, fmt);
-    last = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
+    ngx_media_conf_say(cf, NGX_LOG_EMERG, names, fmt, args);
     va_end(args);
+
+    return NGX_CONF_ERROR;
+}
+
+
+void
+ngx_media_conf_warn(ngx_conf_t *cf, const char *names, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    ngx_media_conf_say(cf, NGX_LOG_WARN, names, fmt, args);
+    va_end(args);
+}
+
+
+static void
+ngx_media_conf_say(ngx_conf_t *cf, ngx_uint_t level, const char *names,
+    const char *fmt, va_list args)
+{
+    u_char                  *last, buf[NGX_MAX_CONF_ERRSTR];
+    ngx_media_conf_where_t  *where;
+
+    last = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
 
     where = ngx_media_conf_where(ngx_media_conf_main_of(cf), names);
 
     if (where) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%*s in %s:%ui",
+        ngx_log_error(level, cf->log, 0, "%*s in %s:%ui",
                       (size_t) (last - buf), buf, where->file, where->line);
 
     } else {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%*s",
-                      (size_t) (last - buf), buf);
+        ngx_log_error(level, cf->log, 0, "%*s", (size_t) (last - buf), buf);
     }
-
-    return NGX_CONF_ERROR;
 }
 
 

@@ -370,9 +370,10 @@ ngx_media_hls_merge_session(ngx_conf_t *cf, ngx_media_hls_conf_t *prev,
     {
         conf->session_warned = 1;
 
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"hls_session off\" beside \"on_play\" or "
-                      "\"on_stop\": they are not told of viewers of HLS");
+        ngx_media_conf_warn(cf, "hls_session",
+                            "\"hls_session off\" beside \"on_play\" or "
+                            "\"on_stop\": they are not told of viewers of "
+                            "HLS,");
     }
 }
 
