@@ -4,9 +4,15 @@
  *
  * Unit tests of the ring of events: records of all sizes come back as they
  * were, also over its end; what is too old is lost, and the oldest one that
- * is kept is known; a writer that died in the middle leaves no trace.
+ * is kept is known; a writer that died in the middle leaves no trace; readers
+ * that are lapped by a writer never take a torn record for a good one.
+ *
+ * That readers look at bytes which are being written is what the ring is made
+ * for, so ThreadSanitizer has nothing to say about it.
  */
 
+
+#include <pthread.h>
 
 #include "ngx_media_event_ring.h"
 #include "ngx_media_test.h"
@@ -172,6 +178,121 @@ test_death(void)
 }
 
 
+#if defined(__SANITIZE_THREAD__)
+#define NO_THREADS  1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NO_THREADS  1
+#endif
+#endif
+
+#ifndef NO_THREADS
+
+#define READERS  3
+#define RECORDS  50000
+
+
+typedef struct {
+    pthread_t  thread;
+    uint64_t   good;
+    uint64_t   lost;
+    uint64_t   torn;
+} reader_t;
+
+
+static void *
+write_all(void *data)
+{
+    size_t    i, n;
+    uint64_t  number;
+    u_char    text[NGX_MEDIA_EVENT_RECORD_MAX];
+
+    (void) data;
+
+    for (number = 1; number <= RECORDS; number++) {
+
+        n = 1 + (size_t) (number * 977 % 2000);
+
+        for (i = 0; i < n; i++) {
+            text[i] = (u_char) (number * 31 + i);
+        }
+
+        (void) ngx_media_event_ring_put(&ring, text, n);
+    }
+
+    return NULL;
+}
+
+
+static void *
+read_all(void *data)
+{
+    reader_t *r = data;
+
+    int       rc;
+    size_t    i, n;
+    uint64_t  number;
+    u_char    text[NGX_MEDIA_EVENT_RECORD_MAX];
+
+    for (number = 1; number <= RECORDS; /* void */ ) {
+
+        rc = ngx_media_event_ring_get(&ring, number, text, &n);
+
+        if (rc == NGX_MEDIA_AGAIN) {
+            continue;
+        }
+
+        if (rc == NGX_MEDIA_EVENT_LOST) {
+            r->lost++;
+            i = (size_t) ngx_media_event_ring_oldest(&ring);
+            number = (i > number) ? i : number + 1;
+            continue;
+        }
+
+        r->torn += (n != 1 + (size_t) (number * 977 % 2000));
+
+        for (i = 0; i < n; i++) {
+            if (text[i] != (u_char) (number * 31 + i)) {
+                r->torn++;
+                break;
+            }
+        }
+
+        r->good++;
+        number++;
+    }
+
+    return NULL;
+}
+
+
+static void
+test_threads(void)
+{
+    int        i;
+    pthread_t  writer;
+    reader_t   readers[READERS];
+
+    memset(&ring, 0, sizeof(ring));
+    memset(readers, 0, sizeof(readers));
+
+    for (i = 0; i < READERS; i++) {
+        pthread_create(&readers[i].thread, NULL, read_all, &readers[i]);
+    }
+
+    pthread_create(&writer, NULL, write_all, NULL);
+    pthread_join(writer, NULL);
+
+    for (i = 0; i < READERS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        ok(readers[i].torn == 0, "reader %d: %d good, %d times lapped", i,
+           (int) readers[i].good, (int) readers[i].lost);
+    }
+}
+
+#endif
+
+
 int
 main(void)
 {
@@ -179,6 +300,10 @@ main(void)
     test_sizes();
     test_small();
     test_death();
+
+#ifndef NO_THREADS
+    test_threads();
+#endif
 
     return done_testing();
 }
