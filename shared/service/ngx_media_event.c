@@ -126,7 +126,7 @@ ngx_media_event_told(const ngx_media_told_t *told)
     event.stream = told->text[NGX_MEDIA_TEXT_STREAM];
 
     if (told->act == NGX_MEDIA_ACT_CONNECT) {
-        ngx_str_null(&event.stream);
+        event.stream.len = 0;
     }
 
     ngx_media_json_init(&json, pool);
