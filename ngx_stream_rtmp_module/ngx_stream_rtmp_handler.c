@@ -223,7 +223,14 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
     more = 1;
     start = ngx_current_msec;
 
-    if (s->waiting || s->detaching) {
+    if (s->waiting) {
+
+        /* a back end may take long: who has gone meanwhile is not let in */
+
+        return c->read->pending_eof ? NGX_DONE : NGX_OK;
+    }
+
+    if (s->detaching) {
         return NGX_OK;
     }
 
