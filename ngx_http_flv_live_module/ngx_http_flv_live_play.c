@@ -114,6 +114,8 @@ ngx_http_flv_live_play(ngx_http_request_t *r,
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
+    ctx->session.token = ngx_media_http_token(r);
+
     ngx_media_session_set_type(&ctx->session, type->client);
     ngx_media_session_received(&ctx->session, (size_t) r->request_length);
 

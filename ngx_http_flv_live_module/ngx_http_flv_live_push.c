@@ -121,6 +121,8 @@ ngx_http_flv_live_push(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
+    ctx->session.token = ngx_media_http_token(r);
+
     ngx_media_session_set_type(&ctx->session, NGX_MEDIA_CLIENT_FLV_PUBLISH);
     ngx_media_session_received(&ctx->session, (size_t) r->request_length);
 

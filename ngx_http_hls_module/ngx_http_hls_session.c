@@ -150,6 +150,7 @@ ngx_http_hls_session_ask(ngx_http_hls_ctx_t *ctx)
     ask->conf = conf;
     ask->connection = ctx->request->connection;
     ask->pool = ctx->request->pool;
+    ask->token = ngx_media_http_token(ctx->request);
     ask->request = !ctx->private
                    || (ctx->name.kind != NGX_MEDIA_HLS_NAME_PLAYLIST
                        && ctx->name.kind != NGX_MEDIA_HLS_NAME_RENDITION);

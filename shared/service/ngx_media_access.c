@@ -97,6 +97,8 @@ ngx_media_access_run(ngx_media_access_t *a)
         ngx_media_access_rules,
         ngx_media_access_referers,
         ngx_media_access_secret,
+        ngx_media_access_sign,
+        ngx_media_access_jwt,
         ngx_media_access_limits
     };
 

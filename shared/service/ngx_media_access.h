@@ -21,6 +21,7 @@
 
 #include "ngx_media_ban.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 

@@ -27,6 +27,8 @@ static char *ngx_media_access_check_name(ngx_conf_t *cf, ngx_str_t *value);
 static char *ngx_media_access_set_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_media_access_create_conf(ngx_conf_t *cf);
+static ngx_uint_t ngx_media_access_asks_players(
+    ngx_media_access_conf_t *conf);
 static char *ngx_media_access_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
@@ -69,6 +71,20 @@ static ngx_command_t  ngx_media_access_commands[] = {
     { ngx_string("publish_name"),
       NGX_MEDIA_POLICY_CONF|NGX_CONF_TAKE12,
       ngx_media_access_set_name,
+      NGX_MEDIA_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("media_sign"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_1MORE,
+      ngx_media_access_set_sign,
+      NGX_MEDIA_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("media_jwt"),
+      NGX_MEDIA_POLICY_CONF|NGX_CONF_1MORE,
+      ngx_media_access_set_jwt,
       NGX_MEDIA_CONF_OFFSET,
       0,
       NULL },
@@ -547,6 +563,39 @@ ngx_media_access_create_conf(ngx_conf_t *cf)
 }
 
 
+/* do players need a signature or a token? */
+
+static ngx_uint_t
+ngx_media_access_asks_players(ngx_media_access_conf_t *conf)
+{
+    ngx_uint_t                i;
+    ngx_media_access_jwt_t   *jwt;
+    ngx_media_access_sign_t  *sign;
+
+    if (conf->signs) {
+        sign = conf->signs->elts;
+
+        for (i = 0; i < conf->signs->nelts; i++) {
+            if (sign[i].acts & NGX_MEDIA_ACCESS_PLAY) {
+                return 1;
+            }
+        }
+    }
+
+    if (conf->jwts) {
+        jwt = conf->jwts->elts;
+
+        for (i = 0; i < conf->jwts->nelts; i++) {
+            if (jwt[i].acts & NGX_MEDIA_ACCESS_PLAY) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static char *
 ngx_media_access_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -570,7 +619,9 @@ ngx_media_access_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_sessions, prev->max_sessions, 0);
     ngx_conf_merge_size_value(conf->max_rate, prev->max_rate, 0);
 
-    if (conf->max_players || conf->max_sessions || conf->signs || conf->jwts) {
+    if (conf->max_players || conf->max_sessions
+        || ngx_media_access_asks_players(conf))
+    {
         ccf = ngx_media_conf_get_module_conf(cf, ngx_media_policy_module);
         ccf->listens |= NGX_MEDIA_LISTENS_VIEWERS;
     }

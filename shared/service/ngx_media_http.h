@@ -66,6 +66,12 @@ ngx_int_t ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
 
 
 /*
+ * The token that r brings beside its URL ("Authorization: Bearer TOKEN"), or
+ * "": for session->token and ask->token.
+ */
+ngx_str_t ngx_media_http_token(ngx_http_request_t *r);
+
+/*
  * Lines of the error log about r tell of its session too, and from now on show
  * the request without its arguments, and without its path where it publishes:
  * tokens and keys are in them.

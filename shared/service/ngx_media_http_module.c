@@ -239,6 +239,44 @@ ngx_media_http_refuse(ngx_http_request_t *r, ngx_int_t status,
 }
 
 
+/* RFC 6750 2.1 */
+
+ngx_str_t
+ngx_media_http_token(ngx_http_request_t *r)
+{
+    ngx_str_t  token;
+
+    ngx_str_null(&token);
+
+    if (r->headers_in.authorization == NULL) {
+        return token;
+    }
+
+    token = r->headers_in.authorization->value;
+
+    if (token.len < 7
+        || ngx_strncasecmp(token.data, (u_char *) "Bearer ", 7) != 0)
+    {
+        ngx_str_null(&token);
+        return token;
+    }
+
+    token.data += 7;
+    token.len -= 7;
+
+    while (token.len && *token.data == ' ') {
+        token.data++;
+        token.len--;
+    }
+
+    while (token.len && token.data[token.len - 1] == ' ') {
+        token.len--;
+    }
+
+    return token;
+}
+
+
 static void *
 ngx_media_http_create_loc_conf(ngx_conf_t *cf)
 {
