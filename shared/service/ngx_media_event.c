@@ -27,7 +27,6 @@ static void ngx_media_event_write(ngx_media_json_t *j,
     const ngx_media_told_t *told, ngx_media_event_t *event);
 static void ngx_media_event_begin(ngx_media_json_t *j,
     ngx_media_event_t *event);
-static ngx_int_t ngx_media_event_text(ngx_media_json_t *j, ngx_str_t *text);
 static void ngx_media_event_record(ngx_media_event_t *event);
 static void ngx_media_event_tick(ngx_media_source_t *src);
 static void ngx_media_event_exit(void);
@@ -132,7 +131,7 @@ ngx_media_event_told(const ngx_media_told_t *told)
     ngx_media_json_init(&json, pool);
     ngx_media_event_write(&json, told, &event);
 
-    if (ngx_media_event_text(&json, &event.json) != NGX_OK) {
+    if (ngx_media_json_text(&json, &event.json) != NGX_OK) {
         ngx_destroy_pool(pool);
         return;
     }
@@ -212,45 +211,6 @@ ngx_media_event_begin(ngx_media_json_t *j, ngx_media_event_t *event)
     if (event->stream.len) {
         ngx_media_json_key_str(j, "stream", &event->stream);
     }
-}
-
-
-/* the document in one piece, which it nearly always is */
-
-static ngx_int_t
-ngx_media_event_text(ngx_media_json_t *j, ngx_str_t *text)
-{
-    u_char       *p;
-    size_t        size;
-    ngx_chain_t  *out, *cl;
-
-    size = j->size;
-    out = ngx_media_json_finish(j);
-
-    if (out == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (out->next == NULL) {
-        text->data = out->buf->pos;
-        text->len = out->buf->last - out->buf->pos;
-        return NGX_OK;
-    }
-
-    text->data = ngx_pnalloc(j->pool, size);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text->data;
-
-    for (cl = out; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    text->len = p - text->data;
-
-    return NGX_OK;
 }
 
 
@@ -374,7 +334,7 @@ ngx_media_event_health(ngx_media_event_t *event, uint32_t index,
 
     ngx_media_json_object_end(&json);
 
-    return ngx_media_event_text(&json, &event->json);
+    return ngx_media_json_text(&json, &event->json);
 }
 
 

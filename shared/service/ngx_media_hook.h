@@ -160,11 +160,6 @@ void ngx_media_hook_event_client(ngx_media_hook_event_t *e,
 ngx_int_t ngx_media_hook_body(ngx_pool_t *pool, ngx_media_hook_conf_t *conf,
     const ngx_media_hook_event_t *e, ngx_str_t *body);
 
-/* A document as one string.  NGX_OK, NGX_ERROR. */
-ngx_int_t ngx_media_hook_flat(ngx_pool_t *pool, ngx_chain_t *chain,
-    ngx_str_t *text);
-
-
 /* --- messages (ngx_media_hook_send.c) ----------------------------------- */
 
 typedef struct {

@@ -219,47 +219,7 @@ ngx_media_hook_json(ngx_pool_t *pool, ngx_media_hook_conf_t *conf,
 
     ngx_media_json_object_end(&j);
 
-    return ngx_media_hook_flat(pool, ngx_media_json_finish(&j), body);
-}
-
-
-ngx_int_t
-ngx_media_hook_flat(ngx_pool_t *pool, ngx_chain_t *chain, ngx_str_t *text)
-{
-    size_t        size;
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    if (chain == NULL) {
-        return NGX_ERROR;
-    }
-
-    size = 0;
-
-    for (cl = chain; cl; cl = cl->next) {
-        size += cl->buf->last - cl->buf->pos;
-    }
-
-    if (chain->next == NULL) {
-        text->data = chain->buf->pos;
-        text->len = size;
-
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, size);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-    text->len = size;
-
-    for (cl = chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
+    return ngx_media_json_text(&j, body);
 }
 
 

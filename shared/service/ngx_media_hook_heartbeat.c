@@ -193,7 +193,7 @@ ngx_media_hook_beat_body(ngx_pool_t *pool, ngx_str_t *body)
 
     ngx_media_json_object_end(j);
 
-    return ngx_media_hook_flat(pool, ngx_media_json_finish(j), body);
+    return ngx_media_json_text(j, body);
 }
 
 

@@ -45,6 +45,44 @@ ngx_media_json_finish(ngx_media_json_t *j)
 }
 
 
+ngx_int_t
+ngx_media_json_text(ngx_media_json_t *j, ngx_str_t *text)
+{
+    u_char       *p;
+    ngx_chain_t  *out, *cl;
+
+    out = ngx_media_json_finish(j);
+
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* in one piece already, as nearly always */
+
+    if (out->next == NULL) {
+        text->data = out->buf->pos;
+        text->len = out->buf->last - out->buf->pos;
+
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(j->pool, j->size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    for (cl = out; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
 /* room for n <= NGX_MEDIA_JSON_BUFFER contiguous bytes, not yet taken */
 
 static u_char *

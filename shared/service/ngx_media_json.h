@@ -54,6 +54,8 @@ void ngx_media_json_init(ngx_media_json_t *j, ngx_pool_t *pool);
  * or NULL where something failed.
  */
 ngx_chain_t *ngx_media_json_finish(ngx_media_json_t *j);
+/* The same in one piece, in memory of the pool.  NGX_OK, NGX_ERROR. */
+ngx_int_t ngx_media_json_text(ngx_media_json_t *j, ngx_str_t *text);
 
 /* Bytes that go into the document as they are (JSONP). */
 void ngx_media_json_raw(ngx_media_json_t *j, const void *p, size_t n);
