@@ -864,6 +864,7 @@ ngx_media_hls_pack_segment(ngx_media_hls_cutter_t *c,
 
         ngx_media_hls_store_align(&out->writer, msn, disc);
         ngx_media_hls_store_segment(&out->writer, &seg);
+        out->open = msn;
     }
 }
 

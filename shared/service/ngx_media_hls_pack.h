@@ -80,7 +80,7 @@ typedef struct {
     ngx_media_hls_writer_t   writer;
     uint32_t                 tracks;         /* bit set */
     uint32_t                 init;           /* its hash */
-    uint64_t                 told;           /* msn; the newest one */
+    uint64_t                 open;           /* msn that is to be told of */
     u_char                  *head;           /* scratch: header of a part */
     size_t                   head_size;
     void                    *cipher;         /* EVP_CIPHER_CTX */

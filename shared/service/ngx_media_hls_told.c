@@ -35,17 +35,19 @@ ngx_media_hls_told(ngx_media_hls_cutter_t *c, ngx_media_hls_out_t *out)
 
     r = out->writer.r;
 
-    if (r->next == r->first) {
+    if (out->open == 0 || r->next == r->first) {
         return;
     }
 
     seg = ngx_media_hls_at(r, r->next - 1);
 
-    if (!(seg->flags & NGX_MEDIA_HLS_CLOSED) || seg->msn <= out->told) {
+    /* one without a part is none */
+
+    if (!(seg->flags & NGX_MEDIA_HLS_CLOSED) || seg->msn != out->open) {
         return;
     }
 
-    out->told = seg->msn;
+    out->open = 0;
     src = c->source;
 
     ngx_media_hls_count(&r->counters.segments);
