@@ -337,6 +337,7 @@ for my $case (
     [ 'deny publish;', 'invalid number of arguments' ],
     [ 'referers play http://x/;', 'invalid domain "http://x/"' ],
     [ 'referers some x;', 'invalid action "some"' ],
+    [ 'publish_secret abc in=arg;', 'there is no option "in="' ],
     [ 'publish_secret a; publish_secret b;', 'is duplicate' ],
     [ 'publish_secret in=args;', 'needs a secret' ],
     [ 'publish_name a/b c;', 'invalid key or name' ],

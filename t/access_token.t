@@ -464,10 +464,12 @@ for my $path ('clients/?count=1000', 'streams/?count=1000', 'summaries') {
 
 for my $case (
     [ 'media_sign sha1 k;', 'invalid method "sha1"' ],
+    [ 'media_sign md5 k expire=e;', 'there is no option "expire="' ],
     [ 'media_sign md5;', 'needs a key' ],
     [ 'media_sign md5 k arg=;', 'has no name' ],
     [ 'media_sign md5 k address=yes;', 'invalid value "address=yes"' ],
     [ 'media_sign md5 k; media_sign off;', 'exclude each other' ],
+    [ "media_jwt hs256 $SECRET life=on;", 'there is no option "life="' ],
     [ 'media_jwt none x;', 'invalid algorithm "none"' ],
     [ 'media_jwt hs256;', 'needs a key' ],
     [ 'media_jwt rs256 missing.pem;', 'cannot read' ],

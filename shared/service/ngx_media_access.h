@@ -161,6 +161,8 @@ char *ngx_media_access_set_sign(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_media_access_set_jwt(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_uint_t ngx_media_access_acts(ngx_str_t *word);
+/* NGX_ERROR: it looks like an option, and is no secret; it is logged. */
+ngx_int_t ngx_media_access_check_secret(ngx_conf_t *cf, ngx_str_t *word);
 
 /* max_publish_rate; ngx_media_access_rate.c */
 ngx_int_t ngx_media_access_rate_init(void);

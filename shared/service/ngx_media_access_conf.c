@@ -167,6 +167,38 @@ ngx_media_access_acts(ngx_str_t *word)
 }
 
 
+/*
+ * Among options secrets stand bare: one that is misspelt shall not become a
+ * secret that anybody guesses.  "=" at the end is padding of base64.
+ */
+
+ngx_int_t
+ngx_media_access_check_secret(ngx_conf_t *cf, ngx_str_t *word)
+{
+    size_t  n;
+
+    for (n = 0; n < word->len; n++) {
+        if ((word->data[n] < 'a' || word->data[n] > 'z')
+            && word->data[n] != '_')
+        {
+            break;
+        }
+    }
+
+    if (n == 0 || n + 1 >= word->len || word->data[n] != '='
+        || word->data[n + 1] == '=')
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "there is no option \"%*s=\", and a secret may not "
+                       "look like one", n, word->data);
+
+    return NGX_ERROR;
+}
+
+
 /* allow|deny publish|play|all all|ADDRESS|CIDR|unix: */
 
 static char *
@@ -379,6 +411,10 @@ ngx_media_access_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         {
             s->args = 0;
             continue;
+        }
+
+        if (ngx_media_access_check_secret(cf, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
         }
 
         secret = ngx_array_push(s->list);

@@ -216,6 +216,10 @@ ngx_media_access_set_sign(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "has a key that is empty or longer than 256 bytes";
         }
 
+        if (i > 2 && ngx_media_access_check_secret(cf, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         key = ngx_array_push(&sign->keys);
         if (key == NULL) {
             return NGX_CONF_ERROR;
@@ -337,6 +341,10 @@ ngx_media_access_set_jwt(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (rc == NGX_OK) {
             continue;
+        }
+
+        if (i > 2 && ngx_media_access_check_secret(cf, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
         }
 
         rv = ngx_media_access_jwt_key(cf, jwt, &value[i]);
