@@ -78,6 +78,10 @@ http {
         location / {
             flv_live;
         }
+
+        location /metrics {
+            media_metrics;
+        }
     }
 }
 
@@ -121,6 +125,9 @@ cmp_ok(scalar keys %workers, '>', 1, 'of more than one worker');
 my ($e) = $cluster->of('publish');
 is($e->{_key}, "__defaultVhost__/live/$e->{stream}", 'the key');
 ok(wait_until(sub { $cluster->count('health') >= 8 }, 15), 'health');
+
+like(http_get('/metrics'), qr/^nginx_media_events_delivered_total [1-9]/m,
+    'they are counted');
 
 # threads, and none of the master
 
@@ -182,6 +189,8 @@ cmp_ok(time() - $begin, '<', 10, 'thousands of events with no brokers');
 ok(wait_until(sub { ($t->read_file('error.log') // '')
     =~ /events for Kafka are lost: .* [1-9]\d* found no room/ }, 20),
     'what is lost is told');
+like(http_get('/metrics'), qr/^nginx_media_events_undelivered_total [1-9]/m,
+    'and counted');
 
 $begin = time();
 @old = $t->workers();

@@ -38,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          7
+#define NGX_MEDIA_LAYOUT          8
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -318,6 +318,15 @@ typedef struct {
 #define NGX_MEDIA_HOOK_COUNTS     5
 
 
+/* what happened to events, of all workers */
+
+#define NGX_MEDIA_EVENT_MADE      0
+#define NGX_MEDIA_EVENT_MISSED    1   /* listeners were told that they did */
+#define NGX_MEDIA_EVENT_TAKEN     2   /* delivered by sinks */
+#define NGX_MEDIA_EVENT_UNTAKEN   3   /* lost by them */
+#define NGX_MEDIA_EVENT_COUNTS    4
+
+
 #define NGX_MEDIA_MASTERS         4
 #define NGX_MEDIA_NUMBERS         256
 
@@ -370,6 +379,8 @@ typedef struct {
     int64_t           beat;         /* atomic; ms; last heartbeat */
     uint64_t          hooks[NGX_MEDIA_HOOK_COUNTS]; /* atomic; by
                                                      * NGX_MEDIA_HOOK_* */
+    uint64_t          events[NGX_MEDIA_EVENT_COUNTS];   /* atomic; by
+                                                     * NGX_MEDIA_EVENT_* */
     uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
                                                      * that were given out to
                                                      * names of this hash are

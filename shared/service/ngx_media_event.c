@@ -86,6 +86,14 @@ ngx_media_event_sink(ngx_media_event_sink_pt sink, ngx_uint_t health)
 }
 
 
+void
+ngx_media_event_taken(uint64_t delivered, uint64_t lost)
+{
+    ngx_media_event_count(NGX_MEDIA_EVENT_TAKEN, delivered);
+    ngx_media_event_count(NGX_MEDIA_EVENT_UNTAKEN, lost);
+}
+
+
 static void
 ngx_media_event_exit(void)
 {
@@ -135,6 +143,8 @@ ngx_media_event_told(const ngx_media_told_t *told)
         ngx_destroy_pool(pool);
         return;
     }
+
+    ngx_media_event_count(NGX_MEDIA_EVENT_MADE, 1);
 
     if (ngx_media_event_ring_on) {
         ngx_media_event_record(&event);

@@ -57,6 +57,9 @@ typedef void (*ngx_media_event_sink_pt)(const ngx_media_event_t *event);
 ngx_int_t ngx_media_event_sink(ngx_media_event_sink_pt sink,
     ngx_uint_t health);
 
+/* What became of events that a sink was given, for the metrics. */
+void ngx_media_event_taken(uint64_t delivered, uint64_t lost);
+
 /* "publish", ...; as in "event" of the document */
 ngx_str_t *ngx_media_event_name(ngx_uint_t kind);
 

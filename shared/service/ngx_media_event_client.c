@@ -474,6 +474,8 @@ ngx_media_event_client_lost(ngx_media_event_client_t *ctx, u_char *p)
         oldest = ctx->next + 1;
     }
 
+    ngx_media_event_count(NGX_MEDIA_EVENT_MISSED, oldest - ctx->next);
+
     p = ngx_sprintf(p, "id: %s-%uL\nevent: lost\n"
                     "data: {\"event\":\"lost\",\"count\":%uL}\n\n",
                     ngx_media_arena()->service_id, oldest - 1,

@@ -32,6 +32,11 @@ typedef struct {
 } ngx_media_event_record_t;
 
 
+/* n more of NGX_MEDIA_EVENT_MADE, ... */
+#define ngx_media_event_count(which, n)                                       \
+    (void) __atomic_fetch_add(&ngx_media_arena()->events[which], n,           \
+                              __ATOMIC_RELAXED)
+
 /* A record as it was read; strings point into it.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_media_event_parse(ngx_media_event_t *event, u_char *p,
     size_t n);

@@ -120,6 +120,7 @@ static void ngx_media_metrics_info(ngx_media_metrics_t *m);
 static void ngx_media_metrics_server(ngx_media_metrics_t *m,
     const ngx_media_api_totals_t *t);
 static void ngx_media_metrics_hooks(ngx_media_metrics_t *m);
+static void ngx_media_metrics_events(ngx_media_metrics_t *m);
 static void ngx_media_metrics_workers(ngx_media_metrics_t *m);
 static void ngx_media_metrics_streams(ngx_media_metrics_t *m);
 static void ngx_media_metrics_head(ngx_media_metrics_t *m, const char *name,
@@ -255,6 +256,7 @@ ngx_media_metrics_handler(ngx_http_request_t *r)
     ngx_media_metrics_srs(&m, &totals);
     ngx_media_metrics_server(&m, &totals);
     ngx_media_metrics_hooks(&m);
+    ngx_media_metrics_events(&m);
     ngx_media_metrics_workers(&m);
     ngx_media_metrics_streams(&m);
 
@@ -710,6 +712,32 @@ ngx_media_metrics_hooks(ngx_media_metrics_t *m)
     n = ngx_media_arena()->hooks;
 
     for (i = 0; i < NGX_MEDIA_HOOK_COUNTS; i++) {
+        ngx_media_metrics_int(m, names[i][0], "counter", names[i][1],
+                              (int64_t) ngx_media_api_get(&n[i]));
+    }
+}
+
+
+static void
+ngx_media_metrics_events(ngx_media_metrics_t *m)
+{
+    uint64_t    *n;
+    ngx_uint_t   i;
+
+    static const char  *names[][2] = {
+        { "nginx_media_events_total",
+          "Events of clients." },
+        { "nginx_media_events_missed_total",
+          "Events that listeners were too slow for." },
+        { "nginx_media_events_delivered_total",
+          "Events that were taken elsewhere." },
+        { "nginx_media_events_undelivered_total",
+          "Events that could not be." }
+    };
+
+    n = ngx_media_arena()->events;
+
+    for (i = 0; i < NGX_MEDIA_EVENT_COUNTS; i++) {
         ngx_media_metrics_int(m, names[i][0], "counter", names[i][1],
                               (int64_t) ngx_media_api_get(&n[i]));
     }

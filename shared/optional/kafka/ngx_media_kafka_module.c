@@ -487,6 +487,8 @@ ngx_media_kafka_exit_process(ngx_cycle_t *cycle)
                       "%d events were not delivered to Kafka when the worker "
                       "had to end", left);
 
+        ngx_media_event_taken(0, (uint64_t) left);
+
         (void) rd_kafka_purge(k->producer,
                               RD_KAFKA_PURGE_F_QUEUE
                               |RD_KAFKA_PURGE_F_INFLIGHT);
@@ -550,6 +552,7 @@ ngx_media_kafka_event(const ngx_media_event_t *event)
         == -1)
     {
         k->dropped++;
+        ngx_media_event_taken(0, 1);
     }
 
     /* what was delivered makes room */
@@ -600,9 +603,11 @@ ngx_media_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message,
 {
     if (message->err) {
         ngx_media_kafka_worker.failed++;
+        ngx_media_event_taken(0, 1);
 
     } else {
         ngx_media_kafka_worker.delivered++;
+        ngx_media_event_taken(1, 0);
     }
 }
 
