@@ -141,7 +141,10 @@ ngx_http_flv_live_push(ngx_http_request_t *r)
     case NGX_AGAIN:
         ctx->waiting = 1;
         r->main->count++;
-        r->read_event_handler = ngx_http_block_reading;
+
+        /* nobody is asked about a pusher that leaves meanwhile */
+
+        r->read_event_handler = ngx_http_test_reading;
 
         return NGX_DONE;
 

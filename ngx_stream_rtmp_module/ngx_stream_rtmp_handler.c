@@ -208,6 +208,8 @@ ngx_stream_rtmp_read_handler(ngx_event_t *rev)
 /*
  * NGX_OK: the socket is empty, or reading must wait; NGX_DONE: the peer has
  * closed; NGX_ERROR.  Frames of a byte take long: others must get their turn.
+ * Nobody is asked about a peer that leaves while it waits for the answer, so
+ * what it may have sent behind its command is left.
  */
 
 static ngx_int_t
@@ -281,7 +283,11 @@ ngx_stream_rtmp_read(ngx_stream_rtmp_session_t *s)
         ngx_post_event(c->read, &ngx_posted_next_events);
     }
 
-    return rc == NGX_STREAM_RTMP_BUSY ? NGX_OK : rc;
+    if (rc == NGX_STREAM_RTMP_BUSY) {
+        return (s->waiting && c->read->pending_eof) ? NGX_DONE : NGX_OK;
+    }
+
+    return rc;
 }
 
 
