@@ -11,6 +11,11 @@
  * and nothing has to be remembered when its interest changes.  A timer runs
  * only while libcurl asks for one; with nothing under way for a while all of
  * it is freed, connections kept alive too.
+ *
+ * libcurl 7.88 closes a socket that has not connected yet (of a request that
+ * is cancelled or timed out) by itself, and tells afterwards only that it is of
+ * no interest.  So a socket is known by its inode too: what is closed, or
+ * another one by now, is let go of and not touched.
  */
 
 
@@ -20,6 +25,7 @@
 typedef struct {
     ngx_rbtree_node_t    node;             /* key: descriptor */
     ngx_connection_t    *connection;
+    ino_t                inode;
 } ngx_media_web_socket_t;
 
 
@@ -40,6 +46,7 @@ static void ngx_media_web_timer_handler(ngx_event_t *ev);
 static void ngx_media_web_idle_handler(ngx_event_t *ev);
 static void ngx_media_web_read_handler(ngx_event_t *ev);
 static void ngx_media_web_write_handler(ngx_event_t *ev);
+static ngx_connection_t *ngx_media_web_connection(int fd, ngx_log_t *log);
 
 
 static ngx_media_web_multi_t  ngx_media_web_multi;
@@ -196,6 +203,41 @@ ngx_media_web_socket(curl_socket_t fd)
 }
 
 
+/* is the descriptor still that of this socket? */
+
+static ngx_uint_t
+ngx_media_web_open_still(ngx_media_web_socket_t *s)
+{
+    struct stat  st;
+
+    return fstat((int) s->node.key, &st) == 0 && st.st_ino == s->inode;
+}
+
+
+/*
+ * libcurl has closed it: epoll knows it no more, and the descriptor is not ours
+ * to close.
+ */
+
+static void
+ngx_media_web_lost(ngx_media_web_socket_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, c->log, 0,
+                   "media web socket %d: closed by libcurl", (int) c->fd);
+
+    ngx_rbtree_delete(&ngx_media_web_multi.sockets, &s->node);
+    ngx_free(s);
+
+    c->shared = 1;
+
+    ngx_close_connection(c);
+}
+
+
 static void
 ngx_media_web_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t on)
 {
@@ -240,6 +282,11 @@ ngx_media_web_interest(CURL *easy, curl_socket_t fd, int what, void *data,
         return 0;
     }
 
+    if (!ngx_media_web_open_still(s)) {
+        ngx_media_web_lost(s);
+        return 0;
+    }
+
     c = s->connection;
 
     ngx_log_debug2(NGX_LOG_DEBUG_CORE, c->log, 0,
@@ -263,7 +310,6 @@ ngx_media_web_open(void *data, curlsocktype purpose, struct curl_sockaddr *a)
     ngx_log_t               *log;
     ngx_uint_t               level;
     ngx_connection_t        *c;
-    ngx_media_web_socket_t  *s;
 
     log = ngx_cycle->log;
     fd = socket(a->family, a->socktype|SOCK_NONBLOCK|SOCK_CLOEXEC,
@@ -280,16 +326,56 @@ ngx_media_web_open(void *data, curlsocktype purpose, struct curl_sockaddr *a)
         return CURL_SOCKET_BAD;
     }
 
-    s = ngx_alloc(sizeof(ngx_media_web_socket_t), log);
-    c = s ? ngx_get_connection(fd, log) : NULL;
+    c = ngx_media_web_connection(fd, log);
 
     if (c == NULL) {
-        if (s) {
-            ngx_free(s);
-        }
-
         (void) ngx_close_socket(fd);
         return CURL_SOCKET_BAD;
+    }
+
+    return fd;
+}
+
+
+/*
+ * An nginx connection for a new socket.  Where there is one of the same number
+ * libcurl has closed that; it takes the new one for it and does not tell again
+ * what it wants.
+ */
+
+static ngx_connection_t *
+ngx_media_web_connection(int fd, ngx_log_t *log)
+{
+    struct stat              st;
+    ngx_uint_t               in, out;
+    ngx_connection_t        *c;
+    ngx_media_web_socket_t  *s, *old;
+
+    in = 0;
+    out = 0;
+    old = ngx_media_web_socket(fd);
+
+    if (old) {
+        in = old->connection->read->active;
+        out = old->connection->write->active;
+
+        ngx_media_web_lost(old);
+    }
+
+    if (fstat(fd, &st) == -1) {
+        return NULL;
+    }
+
+    s = ngx_alloc(sizeof(ngx_media_web_socket_t), log);
+    if (s == NULL) {
+        return NULL;
+    }
+
+    c = ngx_get_connection(fd, log);
+
+    if (c == NULL) {
+        ngx_free(s);
+        return NULL;
     }
 
     c->type = SOCK_STREAM;
@@ -304,10 +390,14 @@ ngx_media_web_open(void *data, curlsocktype purpose, struct curl_sockaddr *a)
     c->write->handler = ngx_media_web_write_handler;
 
     s->connection = c;
+    s->inode = st.st_ino;
     s->node.key = (ngx_rbtree_key_t) fd;
     ngx_rbtree_insert(&ngx_media_web_multi.sockets, &s->node);
 
-    return fd;
+    ngx_media_web_watch(c->read, NGX_READ_EVENT, in);
+    ngx_media_web_watch(c->write, NGX_WRITE_EVENT, out);
+
+    return c;
 }
 
 
