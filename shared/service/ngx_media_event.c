@@ -13,6 +13,7 @@
 
 
 #include "ngx_media_event_hub.h"
+#include "ngx_media_bytes.h"
 
 
 typedef struct {
@@ -247,9 +248,9 @@ ngx_media_event_record(ngx_media_event_t *event)
     record.stream_len = (uint16_t) event->stream.len;
 
     p = ngx_cpymem(buf, &record, sizeof(ngx_media_event_record_t));
-    p = ngx_cpymem(p, event->vhost.data, event->vhost.len);
-    p = ngx_cpymem(p, event->app.data, event->app.len);
-    p = ngx_cpymem(p, event->stream.data, event->stream.len);
+    p = ngx_media_put(p, event->vhost.data, event->vhost.len);
+    p = ngx_media_put(p, event->app.data, event->app.len);
+    p = ngx_media_put(p, event->stream.data, event->stream.len);
     (void) ngx_cpymem(p, event->json.data, event->json.len);
 
     ngx_media_lock();

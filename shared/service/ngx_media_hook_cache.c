@@ -16,6 +16,7 @@
 
 
 #include "ngx_media_hook.h"
+#include "ngx_media_bytes.h"
 
 #include <openssl/evp.h>
 
@@ -187,10 +188,10 @@ ngx_media_hook_cache_put(const u_char *key, ngx_msec_t valid,
     c->verdict = *v;
 
     c->verdict.stream.data = p;
-    p = ngx_cpymem(p, v->stream.data, v->stream.len);
+    p = ngx_media_put(p, v->stream.data, v->stream.len);
 
     c->verdict.redirect.data = p;
-    ngx_memcpy(p, v->redirect.data, v->redirect.len);
+    (void) ngx_media_put(p, v->redirect.data, v->redirect.len);
 
     ngx_memcpy(c->key, key, NGX_MEDIA_HOOK_KEY_LEN);
     c->node.key = ngx_media_hook_cache_word(key);

@@ -14,6 +14,7 @@
 
 
 #include "ngx_media_hook.h"
+#include "ngx_media_bytes.h"
 
 
 #define NGX_MEDIA_HOOK_BACKOFF      250    /* ms, doubled each time */
@@ -140,10 +141,10 @@ ngx_media_hook_entry(const ngx_media_hook_message_t *m,
     p = (u_char *) entry + sizeof(ngx_media_hook_entry_t);
 
     entry->message.path.data = p;
-    p = ngx_cpymem(p, m->path.data, m->path.len);
+    p = ngx_media_put(p, m->path.data, m->path.len);
 
     entry->message.body.data = p;
-    ngx_memcpy(p, m->body.data, m->body.len);
+    (void) ngx_media_put(p, m->body.data, m->body.len);
 
     return entry;
 }

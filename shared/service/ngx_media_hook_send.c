@@ -13,6 +13,7 @@
 
 
 #include "ngx_media_hook.h"
+#include "ngx_media_bytes.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -72,7 +73,7 @@ ngx_media_hook_path(ngx_pool_t *pool, ngx_media_hook_url_t *url,
     }
 
     p[0] = '?';
-    ngx_memcpy(p + 1, args.data, args.len);
+    (void) ngx_media_put(p + 1, args.data, args.len);
 
     value[NGX_MEDIA_HOOK_FIELD_SERVER].data = a->server_id;
     value[NGX_MEDIA_HOOK_FIELD_SERVER].len = ngx_strlen(a->server_id);

@@ -9,6 +9,7 @@
 
 
 #include "ngx_media_value.h"
+#include "ngx_media_bytes.h"
 
 
 typedef enum {
@@ -373,7 +374,7 @@ ngx_media_value_write(u_char *p, ngx_str_t *s,
     if (!(flags & NGX_MEDIA_VALUE_URL)
         || part->type == NGX_MEDIA_VALUE_CONST)
     {
-        return ngx_cpymem(p, s->data, s->len);
+        return ngx_media_put(p, s->data, s->len);
     }
 
     raw = (part->type == NGX_MEDIA_VALUE_FIELD

@@ -17,6 +17,7 @@
 
 
 #include "ngx_media_web_curl.h"
+#include "ngx_media_bytes.h"
 #include "ngx_media_version.h"
 
 
@@ -134,6 +135,12 @@ ngx_media_web_error(ngx_media_web_t *w, CURLcode code)
     case CURLE_WRITE_ERROR:
         return (w->header > NGX_MEDIA_WEB_HEADERS)
                ? "the headers of the answer are too long" : "no memory";
+
+    case CURLE_OUT_OF_MEMORY:
+
+        /* which it also says of a line that is too long for it */
+
+        return "no memory, or a line of the answer is too long";
 
     case CURLE_PEER_FAILED_VERIFICATION:
         (void) curl_easy_getinfo(w->easy, CURLINFO_SSL_VERIFYRESULT, &n);
@@ -400,7 +407,7 @@ ngx_media_web_header(ngx_media_web_t *w, const char *name, ngx_str_t *value)
     }
 
     p = ngx_cpymem(text, name, ngx_strlen(name));
-    p = ngx_cpymem(p, value->data, value->len);
+    p = ngx_media_put(p, value->data, value->len);
     *p = '\0';
 
     /* a value is one line, whatever it was made of */
