@@ -12,6 +12,7 @@ use strict;
 use Test::More;
 
 use File::Basename qw/ dirname /;
+use Sys::Hostname;
 use Time::HiRes qw/ time sleep /;
 
 use lib dirname(__FILE__) . '/lib';
@@ -317,12 +318,33 @@ for (['ftp://a/', 'must begin'], ['http:///x', 'no host'],
     refused($url, $why, "location = /x { web_try $url; }");
 }
 
-refused('a name without a resolver', 'host not found.*nginx|host not found',
+refused('a name without a resolver', 'host not found.*\.conf:\d+',
     'location = /x { web_try http://none.invalid/x; }',
     qr/resolver .*?;/);
 refused('no certificates', 'no trusted certificates',
     'location = /x { web_try https://127.0.0.1/x; }', qr/trusted\.pem/ =>
     'nginx.conf');
+
+SKIP: {
+    my $host = hostname();
+
+    skip 'this host has no name', 1 unless gethostbyname($host);
+
+    my ($status, $text) = other("location = /x { web_try http://$host/x; }",
+        qr/resolver .*?;/);
+
+    is($status, 0, 'a name that is looked up by nginx -t') or diag($text);
+}
+
+SKIP: {
+    skip 'no certificates here', 1
+        unless -s '/etc/ssl/certs/ca-certificates.crt';
+
+    my ($status, $text) = other('location = /x { web_try https://[::1]/; }',
+        qr/hook_trusted_certificate .*?;/);
+
+    is($status, 0, "the system's certificates") or diag($text);
+}
 
 done_testing();
 
@@ -383,17 +405,28 @@ sub fails {
     return $a;
 }
 
-sub refused {
-    my ($name, $why, $location, $from, $to) = @_;
+# nginx -t with another location, and something else replaced
+
+sub other {
+    my ($location, $from, $to) = @_;
 
     my $other = $conf;
 
-    $other =~ s/location = .*$/$location }/m;
+    $other =~ s/location = \/plain \{.*?\}/LOCATION/;
+    $other =~ s/^location = .*//gm;
+    $other =~ s/LOCATION/$location/;
     $other =~ s/$from/$to \/\/ ''/e if $from;
 
     $t->write_file_expand('other.conf', $other);
 
-    my ($status, $text) = $t->test_config('other.conf');
+    $t->write_file('test.log', '');
+
+    return $t->test_config('other.conf');
+}
+
+sub refused {
+    my ($name, $why, @other) = @_;
+    my ($status, $text) = other(@other);
 
     isnt($status, 0, "refused: $name");
     like($text, qr/\[emerg\].*$why/s, "refused: $name: why");
