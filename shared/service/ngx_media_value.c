@@ -98,6 +98,8 @@ ngx_media_value_compile(ngx_conf_t *cf, ngx_str_t *source,
 
     for (p = start; p < end; /* void */ ) {
 
+        ngx_memzero(&part, sizeof(ngx_media_value_part_t));
+
         if (*p == '$') {
             next = ngx_media_value_variable(cf, p + 1, end, &part);
 
