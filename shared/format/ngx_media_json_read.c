@@ -122,7 +122,7 @@ ngx_media_json_skip_list(const u_char *pos, const u_char *end, unsigned depth)
     u_char                  close;
     ngx_media_json_value_t  value;
 
-    if (depth > NGX_MEDIA_JSON_DEPTH) {
+    if (depth > NGX_MEDIA_JSON_READ_DEPTH) {
         return NULL;
     }
 

@@ -23,7 +23,7 @@
 #include "ngx_media_rc.h"
 
 
-#define NGX_MEDIA_JSON_DEPTH    16     /* of objects and arrays */
+#define NGX_MEDIA_JSON_READ_DEPTH  32  /* of objects and arrays */
 
 
 typedef enum {

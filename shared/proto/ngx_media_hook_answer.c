@@ -2,623 +2,230 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * L1: answers of hooks: a reader of JSON (RFC 8259) that keeps a few values
- * and checks the rest.
- *
- * Each function reads one thing from p on and returns what follows it, or
- * NULL where it is damaged.  The depth is bounded, so recursion is.
+ * L1: answers of hooks.  The text is checked as a whole (ngx_media_json_read.h)
+ * before anything of it is taken.
  */
 
 
 #include <string.h>
 
 #include "ngx_media_hook_answer.h"
+#include "ngx_media_json_read.h"
 
 
-typedef enum {
-    HOOK_STRING = 0,
-    HOOK_INTEGER,
-    HOOK_NUMBER,                 /* with a fraction or an exponent */
-    HOOK_TRUE,
-    HOOK_FALSE,
-    HOOK_NULL,
-    HOOK_OBJECT,
-    HOOK_ARRAY
-} hook_type_e;
-
-
-/* where a value stands */
-
-typedef enum {
-    HOOK_AT_TOP = 0,
-    HOOK_AT_DATA,
-    HOOK_AT_URLS,
-    HOOK_AT_OTHER
-} hook_at_e;
-
+/* room for strings, as far as it is not taken */
 
 typedef struct {
-    hook_type_e               type;
-    int                       minus;
-    uint64_t                  whole;     /* of a number, up to the largest */
-    unsigned                  milli;     /* three digits behind the point */
-    ngx_media_url_str_t       text;      /* of a string */
-} hook_value_t;
-
-
-typedef struct {
-    const u_char             *end;
-    u_char                   *out;
-    ngx_media_hook_answer_t  *answer;
-    int                       code;      /* NGX_MEDIA_OK, DECLINED, ERROR */
-    unsigned                  depth;
-} hook_ctx_t;
-
-
-static const u_char *hook_value(hook_ctx_t *ctx, const u_char *p,
-    hook_at_e at, hook_value_t *v);
-
-
-static const u_char *
-hook_space(const u_char *p, const u_char *end)
-{
-    while (p < end
-           && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-    {
-        p++;
-    }
-
-    return p;
-}
-
-
-static int
-hook_is(const ngx_media_url_str_t *s, const char *name)
-{
-    return s->len == strlen(name) && memcmp(s->data, name, s->len) == 0;
-}
-
-
-static int
-hook_digit(const u_char *p, const u_char *end)
-{
-    return p < end && *p >= '0' && *p <= '9';
-}
-
-
-/* --- strings ------------------------------------------------------------ */
-
-/* four hexadecimal digits */
-
-static const u_char *
-hook_hex(const u_char *p, const u_char *end, uint32_t *code)
-{
-    int     i;
-    u_char  c;
-
-    if ((size_t) (end - p) < 4) {
-        return NULL;
-    }
-
-    *code = 0;
-
-    for (i = 0; i < 4; i++) {
-        c = *p++;
-
-        if (c >= '0' && c <= '9') {
-            c = (u_char) (c - '0');
-
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            c = (u_char) ((c | 0x20) - 'a' + 10);
-
-        } else {
-            return NULL;
-        }
-
-        *code = *code << 4 | c;
-    }
-
-    return p;
-}
-
-
-static u_char *
-hook_utf8(u_char *out, uint32_t code)
-{
-    if (code < 0x80) {
-        *out++ = (u_char) code;
-        return out;
-    }
-
-    if (code < 0x800) {
-        *out++ = (u_char) (0xc0 | code >> 6);
-
-    } else {
-
-        if (code < 0x10000) {
-            *out++ = (u_char) (0xe0 | code >> 12);
-
-        } else {
-            *out++ = (u_char) (0xf0 | code >> 18);
-            *out++ = (u_char) (0x80 | (code >> 12 & 0x3f));
-        }
-
-        *out++ = (u_char) (0x80 | (code >> 6 & 0x3f));
-    }
-
-    *out++ = (u_char) (0x80 | (code & 0x3f));
-
-    return out;
-}
-
-
-/* behind "\u": one code, or the two of a surrogate pair */
-
-static const u_char *
-hook_unicode(hook_ctx_t *ctx, const u_char *p)
-{
-    uint32_t  code, low;
-
-    p = hook_hex(p, ctx->end, &code);
-
-    if (p == NULL || (code >= 0xdc00 && code < 0xe000)) {
-        return NULL;
-    }
-
-    if (code >= 0xd800 && code < 0xdc00) {
-
-        if ((size_t) (ctx->end - p) < 6 || p[0] != '\\' || p[1] != 'u') {
-            return NULL;
-        }
-
-        p = hook_hex(p + 2, ctx->end, &low);
-
-        if (p == NULL || low < 0xdc00 || low >= 0xe000) {
-            return NULL;
-        }
-
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    }
-
-    ctx->out = hook_utf8(ctx->out, code);
-
-    return p;
-}
-
-
-/* behind a backslash; what it becomes is never longer than it was */
-
-static const u_char *
-hook_escape(hook_ctx_t *ctx, const u_char *p)
-{
-    const char  *at;
-
-    static const char  from[] = "\"\\/bfnrt";
-    static const char  to[] = "\"\\/\b\f\n\r\t";
-
-    if (p == ctx->end) {
-        return NULL;
-    }
-
-    if (*p == 'u') {
-        return hook_unicode(ctx, p + 1);
-    }
-
-    at = *p ? strchr(from, *p) : NULL;
-
-    if (at == NULL) {
-        return NULL;
-    }
-
-    *ctx->out++ = (u_char) to[at - from];
-
-    return p + 1;
-}
-
-
-/* behind the first quote */
-
-static const u_char *
-hook_string(hook_ctx_t *ctx, const u_char *p, ngx_media_url_str_t *s)
-{
-    s->data = ctx->out;
-
-    while (p < ctx->end) {
-
-        if (*p == '"') {
-            s->len = (size_t) (ctx->out - s->data);
-            return p + 1;
-        }
-
-        if (*p < 0x20) {
-            return NULL;
-        }
-
-        if (*p != '\\') {
-            *ctx->out++ = *p++;
-            continue;
-        }
-
-        p = hook_escape(ctx, p + 1);
-
-        if (p == NULL) {
-            return NULL;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* --- numbers and words -------------------------------------------------- */
-
-static const u_char *
-hook_fraction(hook_ctx_t *ctx, const u_char *p, hook_value_t *v)
-{
-    unsigned  unit;
-
-    if (!hook_digit(p, ctx->end)) {
-        return NULL;
-    }
-
-    for (unit = 100; hook_digit(p, ctx->end); p++) {
-        v->milli += (unsigned) (*p - '0') * unit;
-        unit /= 10;
-    }
-
-    return p;
-}
-
-
-static const u_char *
-hook_number(hook_ctx_t *ctx, const u_char *p, hook_value_t *v)
-{
-    v->type = HOOK_INTEGER;
-
-    if (*p == '-') {
-        v->minus = 1;
-        p++;
-    }
-
-    if (!hook_digit(p, ctx->end)
-        || (*p == '0' && hook_digit(p + 1, ctx->end)))
-    {
-        return NULL;
-    }
-
-    for ( /* void */ ; hook_digit(p, ctx->end); p++) {
-
-        if (v->whole > UINT64_MAX / 10 - 1) {
-            v->whole = UINT64_MAX;
-
-        } else {
-            v->whole = v->whole * 10 + (uint64_t) (*p - '0');
-        }
-    }
-
-    if (p < ctx->end && *p == '.') {
-        v->type = HOOK_NUMBER;
-        p = hook_fraction(ctx, p + 1, v);
-
-        if (p == NULL) {
-            return NULL;
-        }
-    }
-
-    if (p == ctx->end || (*p | 0x20) != 'e') {
-        return p;
-    }
-
-    /* nothing that is kept has an exponent: null stands for it */
-
-    v->type = HOOK_NULL;
-    p++;
-
-    if (p < ctx->end && (*p == '+' || *p == '-')) {
-        p++;
-    }
-
-    if (!hook_digit(p, ctx->end)) {
-        return NULL;
-    }
-
-    while (hook_digit(p, ctx->end)) {
-        p++;
-    }
-
-    return p;
-}
-
-
-static const u_char *
-hook_word(hook_ctx_t *ctx, const u_char *p, hook_value_t *v)
-{
-    size_t    n;
-    unsigned  i;
-
-    static const struct {
-        const char   *text;
-        hook_type_e   type;
-    } words[] = {
-        { "true",  HOOK_TRUE },
-        { "false", HOOK_FALSE },
-        { "null",  HOOK_NULL }
-    };
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        n = strlen(words[i].text);
-
-        if ((size_t) (ctx->end - p) >= n && memcmp(p, words[i].text, n) == 0) {
-            v->type = words[i].type;
-            return p + n;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* --- what is kept ------------------------------------------------------- */
-
-/* of two codes the one that refuses counts */
-
-static void
-hook_keep_code(hook_ctx_t *ctx, const hook_value_t *v)
-{
-    if (v->type != HOOK_INTEGER || v->whole != 0) {
-        ctx->code = NGX_MEDIA_DECLINED;
-
-    } else if (ctx->code == NGX_MEDIA_ERROR) {
-        ctx->code = NGX_MEDIA_OK;
-    }
-}
-
-
-static void
-hook_keep_lifetime(hook_ctx_t *ctx, const hook_value_t *v)
-{
-    uint64_t  max;
-
-    if ((v->type != HOOK_INTEGER && v->type != HOOK_NUMBER) || v->minus) {
-        return;
-    }
-
-    max = NGX_MEDIA_HOOK_LIFETIME_MAX;
-
-    ctx->answer->lifetime = (v->whole >= max / 1000)
-                            ? max : v->whole * 1000 + v->milli;
-}
-
-
-static void
-hook_keep(hook_ctx_t *ctx, hook_at_e at, const ngx_media_url_str_t *name,
-    const hook_value_t *v)
-{
-    ngx_media_hook_answer_t  *a;
-
-    a = ctx->answer;
-
-    if (at == HOOK_AT_TOP) {
-
-        if (hook_is(name, "code")) {
-            hook_keep_code(ctx, v);
-        }
-
-        return;
-    }
-
-    if (at != HOOK_AT_DATA) {
-        return;
-    }
-
-    if (hook_is(name, "stream") && v->type == HOOK_STRING) {
-        a->stream = v->text;
-
-    } else if (hook_is(name, "redirect") && v->type == HOOK_STRING) {
-        a->redirect = v->text;
-
-    } else if (hook_is(name, "lifetime")) {
-        hook_keep_lifetime(ctx, v);
-
-    } else if (hook_is(name, "record") && v->type == HOOK_TRUE) {
-        a->record = 1;
-
-    } else if (hook_is(name, "record") && v->type == HOOK_FALSE) {
-        a->record = 0;
-    }
-}
-
-
-/* --- objects and arrays ------------------------------------------------- */
-
-static hook_at_e
-hook_below(hook_at_e at, const ngx_media_url_str_t *name)
-{
-    if (at == HOOK_AT_TOP && hook_is(name, "data")) {
-        return HOOK_AT_DATA;
-    }
-
-    if (at == HOOK_AT_DATA && hook_is(name, "urls")) {
-        return HOOK_AT_URLS;
-    }
-
-    return HOOK_AT_OTHER;
-}
-
-
-/* behind the brace */
-
-static const u_char *
-hook_object(hook_ctx_t *ctx, const u_char *p, hook_at_e at)
-{
-    hook_value_t         v;
-    ngx_media_url_str_t  name;
-
-    p = hook_space(p, ctx->end);
-
-    if (p < ctx->end && *p == '}') {
-        return p + 1;
-    }
-
-    for ( ;; ) {
-
-        if (p == ctx->end || *p != '"') {
-            return NULL;
-        }
-
-        p = hook_string(ctx, p + 1, &name);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        p = hook_space(p, ctx->end);
-
-        if (p == ctx->end || *p != ':') {
-            return NULL;
-        }
-
-        p = hook_value(ctx, p + 1, hook_below(at, &name), &v);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        hook_keep(ctx, at, &name, &v);
-
-        if (p < ctx->end && *p == '}') {
-            return p + 1;
-        }
-
-        if (p == ctx->end || *p != ',') {
-            return NULL;
-        }
-
-        p = hook_space(p + 1, ctx->end);
-    }
-}
-
-
-/* behind the bracket */
-
-static const u_char *
-hook_array(hook_ctx_t *ctx, const u_char *p, hook_at_e at)
-{
-    hook_value_t              v;
-    ngx_media_hook_answer_t  *a;
-
-    a = ctx->answer;
-    p = hook_space(p, ctx->end);
-
-    if (p < ctx->end && *p == ']') {
-        return p + 1;
-    }
-
-    for ( ;; ) {
-
-        p = hook_value(ctx, p, HOOK_AT_OTHER, &v);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        if (at == HOOK_AT_URLS && v.type == HOOK_STRING
-            && a->nurls < NGX_MEDIA_HOOK_URLS)
-        {
-            a->urls[a->nurls++] = v.text;
-        }
-
-        if (p < ctx->end && *p == ']') {
-            return p + 1;
-        }
-
-        if (p == ctx->end || *p != ',') {
-            return NULL;
-        }
-
-        p++;
-    }
-}
-
-
-/* with the white space on both sides of it */
-
-static const u_char *
-hook_value(hook_ctx_t *ctx, const u_char *p, hook_at_e at, hook_value_t *v)
-{
-    memset(v, 0, sizeof(hook_value_t));
-
-    p = hook_space(p, ctx->end);
-
-    if (p == ctx->end) {
-        return NULL;
-    }
-
-    switch (*p) {
-
-    case '"':
-        v->type = HOOK_STRING;
-        p = hook_string(ctx, p + 1, &v->text);
-        break;
-
-    case '{':
-    case '[':
-        v->type = (*p == '{') ? HOOK_OBJECT : HOOK_ARRAY;
-
-        if (++ctx->depth > NGX_MEDIA_HOOK_DEPTH) {
-            return NULL;
-        }
-
-        p = (*p == '{') ? hook_object(ctx, p + 1, at)
-                        : hook_array(ctx, p + 1, at);
-        ctx->depth--;
-        break;
-
-    case 't':
-    case 'f':
-    case 'n':
-        p = hook_word(ctx, p, v);
-        break;
-
-    default:
-        p = hook_number(ctx, p, v);
-    }
-
-    return p ? hook_space(p, ctx->end) : NULL;
-}
+    u_char  *pos;
+    u_char  *last;
+} ngx_media_hook_room_t;
+
+
+static int ngx_media_hook_answer_code(const ngx_media_json_value_t *top);
+static int ngx_media_hook_answer_number(const ngx_media_json_value_t *v);
+static void ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
+    const ngx_media_json_value_t *data, ngx_media_hook_room_t *room);
+static int ngx_media_hook_answer_string(const ngx_media_json_value_t *v,
+    ngx_media_hook_room_t *room, ngx_media_url_str_t *s);
+static void ngx_media_hook_answer_urls(ngx_media_hook_answer_t *a,
+    const ngx_media_json_value_t *list, ngx_media_hook_room_t *room);
+static uint64_t ngx_media_hook_answer_lifetime(
+    const ngx_media_json_value_t *v);
 
 
 int
 ngx_media_hook_answer(ngx_media_hook_answer_t *a, const u_char *pos,
     const u_char *end, u_char *buf)
 {
-    hook_ctx_t    ctx;
-    hook_value_t  v;
+    int                     rc;
+    ngx_media_json_value_t  top, data;
+    ngx_media_hook_room_t   room;
 
     memset(a, 0, sizeof(ngx_media_hook_answer_t));
-    memset(&ctx, 0, sizeof(hook_ctx_t));
 
     a->record = -1;
 
-    ctx.end = end;
-    ctx.out = buf;
-    ctx.answer = a;
-    ctx.code = NGX_MEDIA_ERROR;
-
-    pos = hook_value(&ctx, pos, HOOK_AT_TOP, &v);
-
-    if (pos != end) {
-        ctx.code = NGX_MEDIA_ERROR;
-
-    } else if (v.type == HOOK_INTEGER) {
-        ctx.code = (v.whole == 0 && !v.minus) ? NGX_MEDIA_OK
-                                              : NGX_MEDIA_DECLINED;
-
-    } else if (v.type != HOOK_OBJECT) {
-        ctx.code = NGX_MEDIA_ERROR;
+    if (ngx_media_json_parse(&top, pos, end) != NGX_MEDIA_OK) {
+        return NGX_MEDIA_ERROR;
     }
 
-    if (ctx.code != NGX_MEDIA_OK) {
-        memset(a, 0, sizeof(ngx_media_hook_answer_t));
-        a->record = -1;
+    if (top.type == NGX_MEDIA_JSON_NUMBER) {
+        return ngx_media_hook_answer_number(&top);
     }
 
-    return ctx.code;
+    rc = ngx_media_hook_answer_code(&top);
+
+    if (rc == NGX_MEDIA_OK
+        && ngx_media_json_member(&top, "data", &data) == NGX_MEDIA_OK
+        && data.type == NGX_MEDIA_JSON_OBJECT)
+    {
+        room.pos = buf;
+        room.last = buf + (end - pos);
+
+        ngx_media_hook_answer_data(a, &data, &room);
+    }
+
+    return rc;
+}
+
+
+/* two of them are none that agrees */
+
+static int
+ngx_media_hook_answer_code(const ngx_media_json_value_t *top)
+{
+    ngx_media_json_value_t  code;
+
+    if (top->type != NGX_MEDIA_JSON_OBJECT) {
+        return NGX_MEDIA_ERROR;
+    }
+
+    switch (ngx_media_json_member(top, "code", &code)) {
+
+    case NGX_MEDIA_OK:
+        return (code.type == NGX_MEDIA_JSON_NUMBER
+                && ngx_media_hook_answer_number(&code) == NGX_MEDIA_OK)
+               ? NGX_MEDIA_OK : NGX_MEDIA_DECLINED;
+
+    case NGX_MEDIA_DECLINED:
+        return NGX_MEDIA_ERROR;
+
+    default:
+        return NGX_MEDIA_DECLINED;
+    }
+}
+
+
+/* OK: the integer 0; DECLINED: another one; ERROR: no integer */
+
+static int
+ngx_media_hook_answer_number(const ngx_media_json_value_t *v)
+{
+    const u_char  *p;
+
+    for (p = v->pos; p < v->end; p++) {
+        if ((*p < '0' || *p > '9') && *p != '-') {
+            return NGX_MEDIA_ERROR;
+        }
+    }
+
+    return (v->end - v->pos == 1 && *v->pos == '0') ? NGX_MEDIA_OK
+                                                    : NGX_MEDIA_DECLINED;
+}
+
+
+/* what is there twice, or of another type, is passed over */
+
+static void
+ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
+    const ngx_media_json_value_t *data, ngx_media_hook_room_t *room)
+{
+    ngx_media_json_value_t  v;
+
+    if (ngx_media_json_member(data, "stream", &v) == NGX_MEDIA_OK) {
+        (void) ngx_media_hook_answer_string(&v, room, &a->stream);
+    }
+
+    if (ngx_media_json_member(data, "redirect", &v) == NGX_MEDIA_OK) {
+        (void) ngx_media_hook_answer_string(&v, room, &a->redirect);
+    }
+
+    if (ngx_media_json_member(data, "lifetime", &v) == NGX_MEDIA_OK) {
+        a->lifetime = ngx_media_hook_answer_lifetime(&v);
+    }
+
+    if (ngx_media_json_member(data, "record", &v) == NGX_MEDIA_OK) {
+        a->record = (v.type == NGX_MEDIA_JSON_TRUE) ? 1
+                    : (v.type == NGX_MEDIA_JSON_FALSE) ? 0 : -1;
+    }
+
+    if (ngx_media_json_member(data, "urls", &v) == NGX_MEDIA_OK) {
+        ngx_media_hook_answer_urls(a, &v, room);
+    }
+}
+
+
+/* it is never longer than its text: there is room for all of them */
+
+static int
+ngx_media_hook_answer_string(const ngx_media_json_value_t *v,
+    ngx_media_hook_room_t *room, ngx_media_url_str_t *s)
+{
+    ssize_t  n;
+
+    n = ngx_media_json_string(v, room->pos, (size_t) (room->last - room->pos));
+
+    if (n < 0) {
+        return NGX_MEDIA_DECLINED;
+    }
+
+    s->data = room->pos;
+    s->len = (size_t) n;
+
+    room->pos += n;
+
+    return NGX_MEDIA_OK;
+}
+
+
+static void
+ngx_media_hook_answer_urls(ngx_media_hook_answer_t *a,
+    const ngx_media_json_value_t *list, ngx_media_hook_room_t *room)
+{
+    ngx_media_json_value_t  v;
+
+    memset(&v, 0, sizeof(ngx_media_json_value_t));
+
+    while (a->nurls < NGX_MEDIA_HOOK_URLS
+           && ngx_media_json_element(list, &v) == NGX_MEDIA_OK)
+    {
+        if (ngx_media_hook_answer_string(&v, room, &a->urls[a->nurls])
+            == NGX_MEDIA_OK)
+        {
+            a->nurls++;
+        }
+    }
+}
+
+
+/* seconds to ms; 0: no number, a negative one, or one with an exponent */
+
+static uint64_t
+ngx_media_hook_answer_lifetime(const ngx_media_json_value_t *v)
+{
+    uint64_t       ms, unit;
+    const u_char  *p;
+
+    if (v->type != NGX_MEDIA_JSON_NUMBER) {
+        return 0;
+    }
+
+    ms = 0;
+    unit = 1000;
+
+    for (p = v->pos; p < v->end; p++) {
+
+        if (*p == '.') {
+            unit = 100;
+            continue;
+        }
+
+        if (*p < '0' || *p > '9') {
+            return 0;
+        }
+
+        if (unit == 1000) {
+            ms = ms * 10 + (uint64_t) (*p - '0') * unit;
+
+        } else {
+            ms += (uint64_t) (*p - '0') * unit;
+            unit /= 10;
+        }
+
+        if (ms > NGX_MEDIA_HOOK_LIFETIME_MAX) {
+            ms = NGX_MEDIA_HOOK_LIFETIME_MAX;
+        }
+    }
+
+    return ms;
 }

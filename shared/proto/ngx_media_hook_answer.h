@@ -29,7 +29,6 @@
 
 
 #define NGX_MEDIA_HOOK_URLS          16       /* more are passed over */
-#define NGX_MEDIA_HOOK_DEPTH         32       /* of objects and arrays */
 #define NGX_MEDIA_HOOK_LIFETIME_MAX  (10LL * 365 * 86400 * 1000)    /* ms */
 
 
