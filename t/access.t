@@ -278,6 +278,7 @@ for my $case (
 
 is(http_push('/push/secret/j.flv?secret=s3cr3t'), 200, 'pushed with it');
 is(http_push('/push/secret/k.flv?secret=s3cret'), 403, 'without');
+is(http_push('/push/secret/k.ts'), 403, 'nor as TS');
 
 # keys and names
 

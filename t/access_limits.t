@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::Nginx::Access;
+use Test::Nginx::FLV;
 use Test::RTMP;
 
 use IO::Select;
@@ -229,6 +230,30 @@ ok(!$slow->closed(0.1), 'below the rate goes on');
 ok(!$burst->closed(0.1), 'a burst passes');
 like($t->read_file('error.log'), qr/more than max_publish_rate, 4\d\d kbit/,
     'and a line tells');
+
+# over HTTP
+
+my $post = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . port(8080));
+print $post "POST /push/rate/post.flv HTTP/1.1\r\nHost: localhost\r\n"
+    . "Content-Length: 100000000\r\n\r\n" . flv_start(1);
+
+($start, $closed, $n) = (time(), undef, 0);
+local $SIG{PIPE} = 'IGNORE';
+
+while (time() < $start + 12 && !$closed) {
+    my $body = $n ? Test::RTMP::avc_inter($n, 20_000)
+        : Test::RTMP::avc_config();
+    my $at = int((time() - $start) * 1000);
+
+    $n++;
+    print $post pack('C', 9) . substr(pack('N', length $body), 1)
+        . substr(pack('N', $at), 1) . "\0\0\0\0" . $body
+        . pack('N', 11 + length $body) or $closed = time() - $start;
+    $closed ||= time() - $start if IO::Select->new($post)->can_read(0.1);
+}
+
+ok($closed && $closed > 1 && $closed < 8, 'too fast over HTTP')
+    or diag($closed // 'never');
 
 # bans
 

@@ -302,7 +302,7 @@ typedef struct {
 typedef struct {
     int64_t     until;              /* lock; monotonic ms; 0: free */
     uint64_t    name;               /* lock; hash of the source; 0: any */
-    u_char      addr[16];           /* lock */
+    u_char      addr[8];            /* lock; the network of IPv6 */
     uint32_t    addr_len;           /* lock; 0: any address */
     uint32_t    reserved;
 } ngx_media_ban_t;

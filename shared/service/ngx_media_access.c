@@ -186,8 +186,10 @@ ngx_media_access_addr(struct sockaddr *sa, u_char *addr)
             return 4;
         }
 
-        ngx_memcpy(addr, &sin6->sin6_addr, 16);
-        return 16;
+        /* a client has all of its /64 */
+
+        ngx_memcpy(addr, &sin6->sin6_addr, 8);
+        return 8;
 #endif
 
     default:

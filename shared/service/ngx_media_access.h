@@ -145,13 +145,13 @@ ngx_int_t ngx_media_access_sign(ngx_media_access_t *a);
 ngx_int_t ngx_media_access_jwt(ngx_media_access_t *a);
 ngx_int_t ngx_media_access_limits(ngx_media_access_t *a);
 
-/* The decoded value of an argument, in the ask's pool.  NGX_OK; NGX_DECLINED:
- * there is none, or it is damaged; NGX_ERROR. */
+/* The decoded value of an argument, zero-terminated name, in the ask's pool.
+ * NGX_OK; NGX_DECLINED: there is none, or it is damaged; NGX_ERROR. */
 ngx_int_t ngx_media_access_arg(ngx_media_access_t *a, ngx_str_t *name,
     ngx_str_t *value);
 
-/* The text of the address in the form that bans and limits know; its length,
- * 0: it is none.  addr has 16 bytes. */
+/* The address in the form that bans and limits know, which is the network of
+ * 64 bits of an IPv6 one; its length, 0: it is none.  addr has 8 bytes. */
 ngx_uint_t ngx_media_access_addr(struct sockaddr *sa, u_char *addr);
 
 

@@ -46,7 +46,7 @@ ngx_media_ban_name(ngx_str_t *texts)
 ngx_int_t
 ngx_media_access_banned(ngx_media_access_t *a)
 {
-    u_char              addr[16];
+    u_char              addr[8];
     int64_t             now;
     uint32_t            len;
     uint64_t            name;

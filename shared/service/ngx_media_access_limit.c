@@ -20,7 +20,7 @@ static ngx_int_t ngx_media_access_limit(ngx_media_access_t *a,
 ngx_int_t
 ngx_media_access_limits(ngx_media_access_t *a)
 {
-    u_char            addr[16];
+    u_char            addr[8];
     ngx_str_t         texts[4];
     ngx_media_ask_t  *ask;
 
