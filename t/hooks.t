@@ -407,6 +407,17 @@ my $at = time();
 ok(wait_until(sub { $c->closed() }, 10), 'a player whose time is over');
 cmp_ok(time() - $at, '>', 1, 'after its time');
 
+# the earlier end holds, whoever says it
+
+$hook->answer('/play', body => '{"code":0,"data":{"lifetime":60}}');
+$hook->answer('/connect', body => '{"code":0,"data":{"lifetime":1.5}}');
+
+$c = Test::RTMP->new(port(1935))->connect('live');
+$c->play('x');
+ok(wait_until(sub { $c->closed() }, 10), 'a connection whose time is over');
+
+$hook->answer('/connect');
+
 $hook->answer('/play', body =>
     '{"code":0,"data":{"redirect":"rtmp://other.example.com/live/x"}}');
 

@@ -200,6 +200,7 @@ ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act)
 
     s->act = act;
     s->ruled = 0;
+    s->expires = 0;
 
     if (act != NGX_MEDIA_ACT_CONNECT) {
         ngx_memzero(&s->did, sizeof(ngx_media_did_t));
@@ -365,9 +366,17 @@ ngx_media_permit_end(ngx_media_session_t *s, ngx_int_t rc)
 static ngx_int_t
 ngx_media_permit_answer(ngx_media_session_t *s, ngx_media_ask_t *ask)
 {
+    ngx_msec_t  expires;
+
+    /* rules may speak while it connects, hooks later: the earlier end holds */
+
     if (ask->lifetime) {
-        s->expires = ngx_current_msec + ask->lifetime;
-        s->expires += (s->expires == 0);
+        expires = ngx_current_msec + ask->lifetime;
+        expires += (expires == 0);
+
+        if (s->expires == 0 || (ngx_msec_int_t) (expires - s->expires) < 0) {
+            s->expires = expires;
+        }
     }
 
     if (ask->stream.len == 0) {
