@@ -399,7 +399,7 @@ is(healthy_end($t), '', 'the stream beside lost nothing');
 ok(wait_until(sub { my $a = arena($t); exists $a->{clients} && !$a->{clients}
     && !$a->{sources} }, 60), 'clients are gone');
 
-# connections to a back end are kept for a minute
+# connections to a back end are kept for 20 seconds
 
 ok(wait_until(sub { !grep { fds($_) > $was->{fds}{$_} } $t->workers() }, 90),
     'connections too');

@@ -24,7 +24,7 @@
 #define NGX_MEDIA_WEB_HOST_CONNS  256   /* connections of a worker to a host */
 #define NGX_MEDIA_WEB_HEADERS     65536 /* bytes of headers of an answer */
 #define NGX_MEDIA_WEB_BUFFER      4096  /* bytes, of each request */
-#define NGX_MEDIA_WEB_KEEP        60000 /* ms, idle connections are closed */
+#define NGX_MEDIA_WEB_KEEP        20000 /* ms, idle connections are closed */
 
 
 /* of media{} */
