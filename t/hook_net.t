@@ -246,7 +246,7 @@ my ($gap, $frames) = split / /, $t->read_file('gaps');
 cmp_ok($frames, '>', 100, "frames: $frames");
 cmp_ok($gap, '<', 2, "the longest gap: $gap s");
 
-ok(wait_until(sub { !connections() }, 75), 'idle connections are closed')
+ok(wait_until(sub { !connections() }, 60), 'idle connections are closed')
     or diag(connections());
 
 unlike($t->read_file('error.log'), qr/ask=secret/, 'no arguments in the log');
