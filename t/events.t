@@ -41,6 +41,7 @@ events {
 
 media {
     zone 64m;
+    publish_timeout 20s 60s;
     application keys { publish_name k7Gq2vXp news; }
 }
 
@@ -233,6 +234,20 @@ ok(wait_until(sub {
 select undef, undef, undef, 1.5;
 is(scalar(grep { $_->{reason} eq 'died' } $alive->of('unpublish')), $dead,
     'once each');
+
+# who listened there comes back to another worker
+
+my ($cut) = grep { $_->closed() } @all;
+
+SKIP: {
+    skip 'nobody listened there', 2 unless $cut;
+
+    my $back = Listener->new('/events?event=unpublish', $cut->last_id());
+    ok(wait_until(sub {
+        grep({ $_->{reason} eq 'died' } $back->of('unpublish')) == $dead
+    }, 10), 'it is told what it has missed');
+    is($back->count('lost'), 0, 'all of it');
+}
 
 # reload: listeners are sent away, and go on where they were
 

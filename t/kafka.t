@@ -56,6 +56,7 @@ events {
 
 media {
     zone 64m;
+    publish_timeout 20s 60s;
     %%KAFKA%%
 }
 
