@@ -373,6 +373,10 @@ ngx_media_value_write(u_char *p, ngx_str_t *s,
 
     static const u_char  hex[] = "0123456789ABCDEF";
 
+    if (s->len == 0) {
+        return p;
+    }
+
     if (!(flags & NGX_MEDIA_VALUE_URL)
         || part->type == NGX_MEDIA_VALUE_CONST)
     {

@@ -113,9 +113,12 @@ ngx_http_hook_try_done(void *data, ngx_int_t rc, ngx_str_t *urls,
 {
     ngx_http_request_t *r = data;
 
-    u_char      *p, buf[4096];
-    ngx_str_t    text;
-    ngx_uint_t   i;
+    u_char            *p, buf[4096];
+    ngx_str_t          text;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    c = r->connection;
 
     p = ngx_slprintf(buf, buf + sizeof(buf), "rc=%i", rc);
 
@@ -127,7 +130,7 @@ ngx_http_hook_try_done(void *data, ngx_int_t rc, ngx_str_t *urls,
     text.len = (size_t) (p - buf);
 
     ngx_http_finalize_request(r, ngx_http_hook_try_say(r, &text));
-    ngx_http_run_posted_requests(r->connection);
+    ngx_http_run_posted_requests(c);
 }
 
 
