@@ -60,6 +60,7 @@ typedef enum {
 
 #define NGX_MEDIA_HOOK_QUEUE       1000     /* messages of one URL */
 #define NGX_MEDIA_HOOK_ANSWER      65536    /* bytes of an answer */
+#define NGX_MEDIA_HOOK_WARN        60       /* s between the same warnings */
 
 
 /* a back end as this worker sees it, for as long as the worker lives */
@@ -206,9 +207,11 @@ struct ngx_media_hook_target_s {
     ngx_msec_t                backoff;
 
     time_t                    since;      /* it does not answer */
+    time_t                    said;       /* that it does not, as a warning */
     time_t                    warned;     /* of a queue that is full */
     ngx_uint_t                dropped;    /* since the last line about it */
     unsigned                  down:1;
+    unsigned                  quiet:1;    /* down, and nobody was warned */
 };
 
 /* That of a URL, made when there is none.  NULL: no memory. */

@@ -19,7 +19,6 @@
 
 #define NGX_MEDIA_HOOK_BACKOFF      250    /* ms, doubled each time */
 #define NGX_MEDIA_HOOK_BACKOFF_MAX  4000
-#define NGX_MEDIA_HOOK_WARN         60     /* s between lines about a queue */
 
 
 static void ngx_media_hook_queue_add(ngx_media_hook_conf_t *conf,

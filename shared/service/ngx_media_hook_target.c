@@ -4,7 +4,8 @@
  *
  * L3: back ends of hooks as one worker sees them: whoever sends something to a
  * URL says here what became of it, so that there is one line in the log when
- * it does not answer any more, and one when it does again.
+ * it does not answer any more, and one when it does again.  Of a back end that
+ * answers now and then only the first such pair in a while is a warning.
  */
 
 
@@ -76,6 +77,8 @@ ngx_media_hook_target(ngx_media_hook_url_t *url)
 void
 ngx_media_hook_failed(ngx_media_hook_target_t *t, ngx_media_web_answer_t *a)
 {
+    ngx_uint_t  level;
+
     ngx_media_hook_count(NGX_MEDIA_HOOK_FAILED);
 
     if (t->down) {
@@ -84,15 +87,22 @@ ngx_media_hook_failed(ngx_media_hook_target_t *t, ngx_media_web_answer_t *a)
 
     t->down = 1;
     t->since = ngx_time();
+    t->quiet = (t->said && t->since - t->said < NGX_MEDIA_HOOK_WARN);
+
+    level = t->quiet ? NGX_LOG_INFO : NGX_LOG_WARN;
+
+    if (!t->quiet) {
+        t->said = t->since;
+    }
 
     if (a && a->status) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "hook %V answers with status %ui, it is taken for one "
                       "that does not work", &t->url->shown, a->status);
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+    ngx_log_error(level, ngx_cycle->log, 0,
                   "hook %V does not answer: %s", &t->url->shown,
                   (a && a->error) ? a->error : "it could not be asked");
 }
@@ -101,6 +111,8 @@ ngx_media_hook_failed(ngx_media_hook_target_t *t, ngx_media_web_answer_t *a)
 void
 ngx_media_hook_answered(ngx_media_hook_target_t *t)
 {
+    ngx_uint_t  level;
+
     if (!t->down) {
         return;
     }
@@ -108,7 +120,9 @@ ngx_media_hook_answered(ngx_media_hook_target_t *t)
     t->down = 0;
     t->backoff = 0;
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+    level = t->quiet ? NGX_LOG_INFO : NGX_LOG_NOTICE;
+
+    ngx_log_error(level, ngx_cycle->log, 0,
                   "hook %V answers again after %T s, %ui messages wait, %ui "
                   "were dropped", &t->url->shown, ngx_time() - t->since,
                   t->nentries, t->dropped);
