@@ -108,6 +108,7 @@ is(rtmp_play('few', 'x'), 'Play.Failed', 'over RTMP');
 
 alive();
 is(http_play('/few/x.m3u8'), 403, 'over HLS');
+is(http_play('/few/x.m3u8?_HLS_msn=1'), 403, 'without a session');
 is(http_play('/live/x.flv'), 200, 'another stream');
 
 # room again

@@ -26,11 +26,7 @@ ngx_media_access_limits(ngx_media_access_t *a)
 
     ask = a->ask;
 
-    if (ask->request) {
-        return NGX_OK;
-    }
-
-    if (a->conf->max_sessions) {
+    if (a->conf->max_sessions && !ask->request) {
         ngx_str_set(&texts[0], "address");
         texts[1].data = addr;
         texts[1].len = ngx_media_access_addr(ask->connection->sockaddr, addr);
@@ -77,6 +73,8 @@ ngx_media_access_limit(ngx_media_access_t *a, ngx_uint_t which, uint64_t key,
     } else {
         ask->limits.key[which] = key;
         ask->limits.max[which] = (uint32_t) max;
+
+        /* one request does not count, but has no room where there is none */
 
         rc = (ngx_media_limit_count(key) < max) ? NGX_OK : NGX_DECLINED;
     }
