@@ -61,6 +61,8 @@ typedef enum {
 #define NGX_MEDIA_HOOK_QUEUE       1000     /* messages of one URL */
 #define NGX_MEDIA_HOOK_ANSWER      65536    /* bytes of an answer */
 #define NGX_MEDIA_HOOK_WARN        60       /* s between the same warnings */
+#define NGX_MEDIA_HOOK_AGAIN       100      /* ms, doubled each time */
+#define NGX_MEDIA_HOOK_AGAIN_MAX   1000
 
 
 /* a back end as this worker sees it, for as long as the worker lives */
@@ -180,6 +182,9 @@ ngx_int_t ngx_media_hook_message(ngx_pool_t *pool,
 ngx_media_web_t *ngx_media_hook_send(const ngx_media_hook_message_t *m,
     ngx_log_t *log, void (*done)(void *data, ngx_media_web_answer_t *a),
     void *data);
+
+/* hook_retry: ms to wait when it was asked again so many times already. */
+ngx_msec_t ngx_media_hook_again(ngx_uint_t tries);
 
 
 /* --- back ends (ngx_media_hook_target.c) -------------------------------- */
@@ -304,6 +309,8 @@ void ngx_media_hook_dvr(ngx_media_client_t *publisher, ngx_str_t *file);
  * never from inside: rc is NGX_OK (urls, maybe none, valid during the call),
  * NGX_DECLINED (the back end refuses) or NGX_ERROR (it gives no answer, after
  * hook_retry).  Returns NULL where nothing is configured, or without memory.
+ * It is gone when done() returns, or with _cancel(), which may not be called
+ * from inside of done().
  */
 typedef struct ngx_media_hook_forward_s  ngx_media_hook_forward_t;
 

@@ -11,7 +11,6 @@
 
 
 #define NGX_MEDIA_HOOK_FORWARDS   64      /* targets in all */
-#define NGX_MEDIA_HOOK_AGAIN      500     /* ms between tries */
 
 
 struct ngx_media_hook_forward_s {
@@ -209,8 +208,9 @@ ngx_media_hook_forward_read(ngx_media_hook_forward_t *f,
 static void
 ngx_media_hook_forward_retry(ngx_media_hook_forward_t *f)
 {
-    if (f->tries++ < f->conf->retry) {
-        ngx_add_timer(&f->timer, NGX_MEDIA_HOOK_AGAIN);
+    if (f->tries < f->conf->retry) {
+        ngx_add_timer(&f->timer, ngx_media_hook_again(f->tries));
+        f->tries++;
         return;
     }
 

@@ -20,10 +20,6 @@
 #include "ngx_media_hook.h"
 
 
-#define NGX_MEDIA_HOOK_AGAIN       100    /* ms, doubled each time */
-#define NGX_MEDIA_HOOK_AGAIN_MAX   1000
-
-
 typedef struct {
     ngx_media_ask_t           *ask;
     ngx_media_hook_conf_t     *conf;
@@ -281,13 +277,9 @@ ngx_media_hook_ask_next(ngx_media_hook_ask_t *ctx, ngx_int_t rc)
 static ngx_int_t
 ngx_media_hook_ask_failed(ngx_media_hook_ask_t *ctx)
 {
-    ngx_msec_t  wait;
-
     if (ctx->tries < ctx->conf->retry) {
-        wait = (ngx_msec_t) NGX_MEDIA_HOOK_AGAIN << ctx->tries;
+        ngx_add_timer(&ctx->timer, ngx_media_hook_again(ctx->tries));
         ctx->tries++;
-
-        ngx_add_timer(&ctx->timer, ngx_min(wait, NGX_MEDIA_HOOK_AGAIN_MAX));
 
         return NGX_AGAIN;
     }

@@ -90,6 +90,17 @@ ngx_media_hook_path(ngx_pool_t *pool, ngx_media_hook_url_t *url,
 }
 
 
+ngx_msec_t
+ngx_media_hook_again(ngx_uint_t tries)
+{
+    ngx_msec_t  wait;
+
+    wait = (ngx_msec_t) NGX_MEDIA_HOOK_AGAIN << ngx_min(tries, 8);
+
+    return ngx_min(wait, NGX_MEDIA_HOOK_AGAIN_MAX);
+}
+
+
 ngx_media_web_t *
 ngx_media_hook_send(const ngx_media_hook_message_t *m, ngx_log_t *log,
     void (*done)(void *data, ngx_media_web_answer_t *a), void *data)
