@@ -12,6 +12,7 @@ use strict;
 use Test::More;
 
 use File::Basename qw/ dirname /;
+use IO::Socket::INET;
 use Sys::Hostname;
 use Time::HiRes qw/ time sleep /;
 
@@ -80,6 +81,7 @@ my $locations = join '',
     location('local', 'http://LocalHost:' . port(8081) . '/ok'),
     location('six', 'http://[::1]:' . port(8081) . '/ok'),
     location('down', 'http://127.0.0.1:' . port(8089) . '/'),
+    location('full', 'http://127.0.0.1:' . port(8090) . '/'),
     location('tlsplain', 'https://127.0.0.1:' . port(8081) . '/'),
     map({ location($_, "http://$_.test:" . port(8081) . '/ok') }
         qw/ good two none silent /),
@@ -172,6 +174,21 @@ for my $path (qw! /never /trickle /slow/2000 !) {
     $a = fails('plain', 'timed out', path => $path, timeout => 300);
     ok($a->{took} >= 290 && $a->{took} < 1500, "$path: in time")
         or diag($a->{took});
+}
+
+# one that takes no connections: what never connects leaves nothing
+
+my $full = IO::Socket::INET->new(Listen => 1,
+    LocalAddr => '127.0.0.1:' . port(8090)) or die "listen: $!\n";
+my @fill = map {
+    IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . port(8090),
+        Blocking => 0);
+} 1 .. 8;
+
+for (1 .. 3) {
+    $a = try('full', n => 30, cancel => 10, timeout => 300);
+    is("$a->{count} $a->{error}", '20 timed out', 'no connection');
+    is(try('plain', n => 30)->{good}, 30, 'others have theirs');
 }
 
 # names

@@ -470,8 +470,10 @@ ngx_media_web_multi_new(void)
     (void) curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                              (long) NGX_MEDIA_WEB_HOST_CONNS);
     (void) curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, all);
-    (void) curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-                             ngx_min(all, NGX_MEDIA_WEB_HOST_CONNS));
+
+    /* with a lower number a full cache closes each connection after its use */
+
+    (void) curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, all);
 
     ngx_media_web_multi.multi = multi;
 
