@@ -39,6 +39,10 @@ static void ngx_media_hook_queue_wait(ngx_media_hook_target_t *t);
 static void ngx_media_hook_queue_timer(ngx_event_t *ev);
 
 
+/* the worker exits: targets are freed, and URLs of directives point to them */
+static ngx_uint_t  ngx_media_hook_queue_gone;
+
+
 void
 ngx_media_hook_tell(ngx_media_hook_conf_t *conf,
     const ngx_media_hook_event_t *e, ngx_log_t *log)
@@ -51,6 +55,13 @@ ngx_media_hook_tell(ngx_media_hook_conf_t *conf,
     urls = conf->urls[e->event];
 
     if (urls == NULL) {
+        return;
+    }
+
+    /* services that exit later may still have something to tell */
+
+    if (ngx_media_hook_queue_gone) {
+        ngx_media_hook_count(NGX_MEDIA_HOOK_DROPPED);
         return;
     }
 
@@ -341,6 +352,8 @@ ngx_media_hook_queue_exit(void)
     ngx_queue_t              *list, *q;
     ngx_media_hook_entry_t   *entry;
     ngx_media_hook_target_t  *t;
+
+    ngx_media_hook_queue_gone = 1;
 
     list = ngx_media_hook_targets();
 
