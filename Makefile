@@ -50,7 +50,7 @@ GOAL ?= modules
 OPTIONAL = librdkafka/rdkafka.h
 
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
-	libcurl4-openssl-dev libpcre2-dev zlib1g-dev
+	ca-certificates libcurl4-openssl-dev libpcre2-dev zlib1g-dev
 TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
 	curl openssl dpkg-dev librdkafka-dev $(CLIENT_DEPS)
 
