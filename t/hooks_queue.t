@@ -36,6 +36,7 @@ daemon off;
 worker_processes %%WORKERS%%;
 
 events {
+    worker_connections 4096;
 }
 
 media {
