@@ -246,6 +246,7 @@ ngx_int_t ngx_http_hls_group(ngx_http_hls_ctx_t *ctx,
 
 ngx_int_t ngx_http_hls_permit(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_session_enter(ngx_http_hls_ctx_t *ctx);
+ngx_int_t ngx_http_hls_session_member(ngx_http_hls_ctx_t *ctx);
 ngx_int_t ngx_http_hls_session_uri(ngx_http_hls_ctx_t *ctx, ngx_str_t *uri);
 void ngx_http_hls_session_sent(ngx_http_hls_ctx_t *ctx, uint64_t sent);
 

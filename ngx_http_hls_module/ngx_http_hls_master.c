@@ -316,6 +316,10 @@ ngx_http_hls_group_write(ngx_http_hls_ctx_t *ctx, ngx_media_hls_t **hls,
 
         rc = ngx_http_hls_escape(ctx->request->pool, &streams[i], &escaped);
 
+        if (rc == NGX_OK && ctx->conf->session) {
+            rc = ngx_http_hls_session_member(ctx);
+        }
+
         if (rc == NGX_OK) {
             rc = ngx_http_hls_variants_add(&v, hls[i], &escaped);
         }

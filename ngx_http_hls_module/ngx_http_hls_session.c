@@ -260,6 +260,37 @@ ngx_http_hls_session_enter(ngx_http_hls_ctx_t *ctx)
 }
 
 
+/* behind a URI in a list of streams: who follows it becomes a viewer of that */
+
+ngx_int_t
+ngx_http_hls_session_member(ngx_http_hls_ctx_t *ctx)
+{
+    u_char              *p;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ngx_media_viewer_id(ctx->viewer);
+    ctx->private = 1;
+
+    p = ngx_pnalloc(r->pool, sizeof(NGX_HTTP_HLS_CTX) + NGX_MEDIA_VIEWER_ID
+                             + 1 + 3 * r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->args.data = p;
+
+    p = ngx_sprintf(p, NGX_HTTP_HLS_CTX "%*s", (size_t) NGX_MEDIA_VIEWER_ID,
+                    ctx->viewer);
+    p = ngx_http_hls_session_query(r, p);
+
+    ctx->args.len = p - ctx->args.data;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_hls_session_texts(ngx_http_hls_ctx_t *ctx,
     ngx_media_viewer_t *viewer)

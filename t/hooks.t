@@ -55,6 +55,11 @@ media {
     hls_fragment 1s;
     hls_window 4s;
 
+    application group {
+        hls_group all a b;
+        dash on;
+    }
+
     application two {
         on_publish http://127.0.0.1:8085/first http://127.0.0.1:8085/second;
     }
@@ -238,10 +243,66 @@ get("/live/$list") for 1 .. 3;
 
 is(scalar($hook->requests('/play')), 2, 'one question per viewer');
 
+# what is not for a viewer has no media
+
+my @uris = grep { defined }
+    get("/live/$list")->{body} =~ /^([^#\n].*)$|URI="([^"]+)"/mg;
+
+cmp_ok(scalar(@uris), '>', 2, 'URIs') or note(explain(\@uris));
+is(join(' ', grep { !/hls_ctx=/ } @uris), '', 'all with the id');
+
+for my $uri (@uris[0, 1], "x.hls.0.m3u8?hls_ctx=$viewer") {
+    my $bare = $uri =~ s/\?.*//r;
+
+    is(get("/live/$uri")->{status}, 200, "$bare with the id");
+    is(get("/live/$bare")->{status}, 403, 'without it');
+}
+
+is(get(("/live/$uris[0]" =~ s/hls_ctx=\w+/hls_ctx=abcdefgh/r))->{status}, 403,
+    'with another one');
+
 ($r) = grep { $_->{json}{client_id} eq $viewer }
     $hook->wait_for('/stop', 2, 20);
 check($r, 'on_stop', param => '?token=t3', stream => 'x.m3u8',
     tcUrl => 'http://localhost/live', stream_id => $stream_id);
+
+# a list of streams: each is asked about when it is played
+
+my $keep = $p;
+
+for my $name (qw/ a b /) {
+    $p = Test::RTMP->new(port(1935))->connect('group');
+    $p->publish($name);
+    $p->video(0, Test::RTMP::avc_config());
+    $frame = 0;
+    send_frames(30);
+    $keep = [$keep, $p];
+}
+
+$hook->forget();
+
+my @group = get('/group/all.m3u8?token=t4')->{body} =~ /^([^#\n].*)$/mg;
+
+is(scalar(@group), 2, 'members');
+is(scalar(grep { /hls_ctx=/ && /token=t4/ } @group), 2, 'with ids');
+is(scalar($hook->requests('/play')), 0, 'nobody plays yet');
+is(get("/group/$group[0]")->{status}, 200, 'a member');
+
+($r) = $hook->requests('/play');
+is($r->{json}{stream_url}, '/group/a', 'is asked about');
+
+my ($part) = get("/group/$group[0]")->{body} =~ /^([^#\n].*)$/m;
+is(get("/group/$part")->{status}, 200, 'and plays');
+
+is(scalar($hook->requests('/play')), 1, 'once');
+is(get('/group/a.mpd')->{status}, 403, 'DASH has no viewers');
+
+while (ref $keep eq 'ARRAY') {
+    $keep->[1]->close();
+    $keep = $keep->[0];
+}
+
+$p = $keep;
 
 # the publisher goes
 

@@ -18,6 +18,7 @@
 
 
 #include "ngx_media_hook.h"
+#include "ngx_media_hls.h"
 
 
 typedef struct {
@@ -37,6 +38,7 @@ typedef struct {
 
 static ngx_int_t ngx_media_hook_ask(ngx_media_ask_t *ask);
 static void ngx_media_hook_ask_cancel(ngx_media_ask_t *ask);
+static ngx_int_t ngx_media_hook_ask_request(ngx_media_ask_t *ask);
 static ngx_uint_t ngx_media_hook_ask_concerned(void **conf);
 static ngx_int_t ngx_media_hook_ask_urls(ngx_media_hook_ask_t *ctx);
 static ngx_int_t ngx_media_hook_ask_url(ngx_media_hook_ask_t *ctx,
@@ -73,10 +75,12 @@ ngx_media_hook_ask(ngx_media_ask_t *ask)
 
     conf = ngx_media_hook_conf_of(ask->conf);
 
-    /* on_play is for who begins to play, not for each request of it */
-
-    if (conf->urls[ngx_media_hook_acts[ask->act]] == NULL || ask->request) {
+    if (conf->urls[ngx_media_hook_acts[ask->act]] == NULL) {
         return NGX_OK;
+    }
+
+    if (ask->request) {
+        return ngx_media_hook_ask_request(ask);
     }
 
     ctx = ngx_pcalloc(ask->pool, sizeof(ngx_media_hook_ask_t));
@@ -96,6 +100,43 @@ ngx_media_hook_ask(ngx_media_ask_t *ask)
     ask->ctx = ctx;
 
     return ngx_media_hook_ask_urls(ctx);
+}
+
+
+/*
+ * on_play is for who begins to play, not for each request of it.  Where
+ * viewers have an id, all that holds media is for them alone; playlists that
+ * only name others are for everybody.
+ */
+
+static ngx_int_t
+ngx_media_hook_ask_request(ngx_media_ask_t *ask)
+{
+    ngx_str_t             *name;
+    ngx_media_hls_conf_t  *hls;
+
+    static const ngx_str_t  list = ngx_string(".m3u8");
+
+    hls = ask->conf[ngx_media_hls_policy_module.ctx_index];
+    name = &ask->text[NGX_MEDIA_TEXT_NAME];
+
+    if (!hls->session
+        || (name->len > list.len
+            && ngx_strncmp(name->data + name->len - list.len, list.data,
+                           list.len)
+               == 0
+            && ngx_strlcasestrn(name->data, name->data + name->len,
+                                (u_char *) ".hls.", 5 - 1)
+               == NULL))
+    {
+        return NGX_OK;
+    }
+
+    ngx_media_hook_count(NGX_MEDIA_HOOK_DENIED);
+
+    ask->reason = NGX_MEDIA_REASON_DENIED;
+
+    return NGX_DECLINED;
 }
 
 
