@@ -306,10 +306,10 @@ $p = $keep;
 
 # the publisher goes
 
-$hook->forget();
 $p->close();
 
-($r) = $hook->wait_for('/unpublish', 1);
+wait_until(sub { ($r) = grep { $_->{json}{client_id} eq $id }
+    $hook->requests('/unpublish') }, 10);
 check($r, 'on_unpublish', %param, client_id => $id, stream_id => $stream_id);
 
 # over HTTP
@@ -527,7 +527,7 @@ is(join(' ', map { $_->{json}{stream} } $hook->requests('/unpublish')),
     'after', 'no end without a beginning');
 
 $hook->answer('/publish');
-$p->close();
+$_->close() for $c, $p;
 
 ok($t->read_file('error.log') !~ /secret=abc|token=t1/,
     'no arguments of RTMP in the log');
