@@ -282,6 +282,8 @@ for my $round (1 .. 16) {
         x 500 . "HEAD /live/r1.flv HTTP/1.0\r\n\r\n");
     wait_until(sub { $quick->read(); IO::Select->new($s)->can_read(0)
         && !sysread($s, my $data, 1 << 20) }, 30);
+    $s->close();
+    wait_until(sub { $quick->count('stop') == $round * 501 }, 30);
 }
 
 my $plays = 16 * 501;

@@ -24,9 +24,9 @@
 #include "ngx_media_rc.h"
 
 
-#define NGX_MEDIA_EVENT_RING_SIZE     (512 * 1024)    /* bytes, 2^n */
-#define NGX_MEDIA_EVENT_RING_RECORDS  4096            /* 2^n */
-#define NGX_MEDIA_EVENT_RECORD_MAX    8192            /* bytes of one */
+#define NGX_MEDIA_EVENT_RING_SIZE     (1024 * 1024)   /* bytes, 2^n */
+#define NGX_MEDIA_EVENT_RING_RECORDS  8192    /* 2^n */
+#define NGX_MEDIA_EVENT_RECORD_MAX    8192    /* bytes of one */
 
 #define NGX_MEDIA_EVENT_LOST          -6
 
