@@ -145,6 +145,7 @@ ok(wait_until(sub { players('few') == 117 }, 10), 'three leave');
 alive();
 
 ok(wait_until(sub { http_play('/few/x.m3u8') == 200 }, 10), 'a viewer');
+is(http_play('/few/x.hls.0.m3u8'), 403, 'media is for who is counted');
 is(http_play('/few/x.m3u8'), 200, 'a second one');
 is(http_play('/few/x.m3u8'), 200, 'a third one');
 is(http_play('/few/x.m3u8'), 403, 'no fourth');

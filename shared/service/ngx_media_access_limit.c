@@ -6,11 +6,13 @@
  * (ngx_media_limit.c): a session is checked and counted at once and counts
  * until it stops or is gone; a viewer of HLS has no entry yet, so it is only
  * looked at here and counted when it gets one (ngx_media_viewer_new()), which
- * refuses it again where others were faster.
+ * refuses it again where others were faster.  Who has no id would not count
+ * and gets nothing that is for viewers.
  */
 
 
 #include "ngx_media_access.h"
+#include "ngx_media_hls.h"
 
 
 static ngx_int_t ngx_media_access_limit(ngx_media_access_t *a,
@@ -25,6 +27,13 @@ ngx_media_access_limits(ngx_media_access_t *a)
     ngx_media_ask_t  *ask;
 
     ask = a->ask;
+
+    if (ask->request && (a->conf->max_sessions || a->conf->max_players)
+        && ngx_media_hls_viewers_only(ask))
+    {
+        ask->reason = NGX_MEDIA_REASON_DENIED;
+        return NGX_DECLINED;
+    }
 
     if (a->conf->max_sessions && !ask->request) {
         ngx_str_set(&texts[0], "address");

@@ -72,6 +72,13 @@ extern ngx_module_t  ngx_media_hls_policy_module;   /* NGX_MEDIA_MODULE */
 /* Policy of an application; never NULL. */
 ngx_media_hls_conf_t *ngx_media_hls_conf(ngx_str_t *vhost, ngx_str_t *app);
 
+/*
+ * One request without a viewer's id (ask->request): does it ask for what is
+ * for viewers alone?  Where viewers have an id that is all that holds media;
+ * playlists that only name others are for everybody.
+ */
+ngx_uint_t ngx_media_hls_viewers_only(ngx_media_ask_t *ask);
+
 
 /* --- outputs ------------------------------------------------------------ */
 

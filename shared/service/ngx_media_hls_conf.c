@@ -489,3 +489,27 @@ ngx_media_hls_conf(ngx_str_t *vhost, ngx_str_t *app)
     return ngx_media_policy(&name, app)
                [ngx_media_hls_policy_module.ctx_index];
 }
+
+
+ngx_uint_t
+ngx_media_hls_viewers_only(ngx_media_ask_t *ask)
+{
+    u_char                *last;
+    ngx_str_t             *name;
+    ngx_media_hls_conf_t  *conf;
+
+    conf = ask->conf[ngx_media_hls_policy_module.ctx_index];
+
+    if (!conf->session) {
+        return 0;
+    }
+
+    name = &ask->text[NGX_MEDIA_TEXT_NAME];
+    last = name->data + name->len;
+
+    return name->len <= sizeof(".m3u8") - 1
+           || ngx_strncmp(last - (sizeof(".m3u8") - 1), ".m3u8",
+                          sizeof(".m3u8") - 1) != 0
+           || ngx_strlcasestrn(name->data, last, (u_char *) ".hls.",
+                               sizeof(".hls.") - 2) != NULL;
+}

@@ -103,32 +103,12 @@ ngx_media_hook_ask(ngx_media_ask_t *ask)
 }
 
 
-/*
- * on_play is for who begins to play, not for each request of it.  Where
- * viewers have an id, all that holds media is for them alone; playlists that
- * only name others are for everybody.
- */
+/* on_play is for who begins to play, not for each request of it */
 
 static ngx_int_t
 ngx_media_hook_ask_request(ngx_media_ask_t *ask)
 {
-    ngx_str_t             *name;
-    ngx_media_hls_conf_t  *hls;
-
-    static const ngx_str_t  list = ngx_string(".m3u8");
-
-    hls = ask->conf[ngx_media_hls_policy_module.ctx_index];
-    name = &ask->text[NGX_MEDIA_TEXT_NAME];
-
-    if (!hls->session
-        || (name->len > list.len
-            && ngx_strncmp(name->data + name->len - list.len, list.data,
-                           list.len)
-               == 0
-            && ngx_strlcasestrn(name->data, name->data + name->len,
-                                (u_char *) ".hls.", 5 - 1)
-               == NULL))
-    {
+    if (!ngx_media_hls_viewers_only(ask)) {
         return NGX_OK;
     }
 
