@@ -23,7 +23,7 @@ typedef struct {
 
 static int ngx_media_hook_answer_code(const ngx_media_json_value_t *top);
 static int ngx_media_hook_answer_number(const ngx_media_json_value_t *v);
-static void ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
+static int ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
     const ngx_media_json_value_t *data, ngx_media_hook_room_t *room);
 static int ngx_media_hook_answer_string(const ngx_media_json_value_t *v,
     ngx_media_hook_room_t *room, ngx_media_url_str_t *s);
@@ -62,7 +62,12 @@ ngx_media_hook_answer(ngx_media_hook_answer_t *a, const u_char *pos,
         room.pos = buf;
         room.last = buf + (end - pos);
 
-        ngx_media_hook_answer_data(a, &data, &room);
+        rc = ngx_media_hook_answer_data(a, &data, &room);
+
+        if (rc != NGX_MEDIA_OK) {
+            memset(a, 0, sizeof(ngx_media_hook_answer_t));
+            a->record = -1;
+        }
     }
 
     return rc;
@@ -114,20 +119,30 @@ ngx_media_hook_answer_number(const ngx_media_json_value_t *v)
 }
 
 
-/* what is there twice, or of another type, is passed over */
+/*
+ * What is there twice, or of another type, is passed over.  DECLINED: a name
+ * or a URL that is no text; without it the answer would mean something else.
+ */
 
-static void
+static int
 ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
     const ngx_media_json_value_t *data, ngx_media_hook_room_t *room)
 {
     ngx_media_json_value_t  v;
 
-    if (ngx_media_json_member(data, "stream", &v) == NGX_MEDIA_OK) {
-        (void) ngx_media_hook_answer_string(&v, room, &a->stream);
+    if (ngx_media_json_member(data, "stream", &v) == NGX_MEDIA_OK
+        && v.type == NGX_MEDIA_JSON_STRING
+        && ngx_media_hook_answer_string(&v, room, &a->stream) != NGX_MEDIA_OK)
+    {
+        return NGX_MEDIA_DECLINED;
     }
 
-    if (ngx_media_json_member(data, "redirect", &v) == NGX_MEDIA_OK) {
-        (void) ngx_media_hook_answer_string(&v, room, &a->redirect);
+    if (ngx_media_json_member(data, "redirect", &v) == NGX_MEDIA_OK
+        && v.type == NGX_MEDIA_JSON_STRING
+        && ngx_media_hook_answer_string(&v, room, &a->redirect)
+           != NGX_MEDIA_OK)
+    {
+        return NGX_MEDIA_DECLINED;
     }
 
     if (ngx_media_json_member(data, "lifetime", &v) == NGX_MEDIA_OK) {
@@ -142,6 +157,8 @@ ngx_media_hook_answer_data(ngx_media_hook_answer_t *a,
     if (ngx_media_json_member(data, "urls", &v) == NGX_MEDIA_OK) {
         ngx_media_hook_answer_urls(a, &v, room);
     }
+
+    return NGX_MEDIA_OK;
 }
 
 

@@ -160,12 +160,17 @@ data(void)
     ok(answer.record == 1, "record");
     ok(answer.lifetime == NGX_MEDIA_HOOK_LIFETIME_MAX, "is bounded");
 
-    body = "{\"code\":0,\"data\":{\"stream\":\"\\ud800\",\"redirect\":"
+    body = "{\"code\":0,\"data\":{\"stream\":7,\"redirect\":"
            "\"a\",\"redirect\":\"b\",\"lifetime\":6e1}}";
 
     ok(call(body, strlen(body)) == NGX_MEDIA_OK, "data that is no use");
     ok(answer.stream.len == 0 && answer.redirect.len == 0
-       && answer.lifetime == 0, "half a character, twice the same, 6e1");
+       && answer.lifetime == 0, "a number, twice the same, 6e1");
+
+    body = "{\"code\":0,\"data\":{\"stream\":\"x\",\"redirect\":\"\\ud800\"}}";
+
+    ok(call(body, strlen(body)) == NGX_MEDIA_DECLINED
+       && answer.stream.len == 0, "half a character: who knows where to");
 
     body = "{\"data\":{\"stream\":\"x\"},\"code\":1}";
 
