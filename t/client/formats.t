@@ -364,8 +364,11 @@ sub gstreamer {
                 push @flash, $at if $1 > 0.8;
 
             } elsif ($line =~ / level, .*rms=\(\w+\)< (-?[\d.e+]+)/) {
+
+                # AAC has an echo of the beep before it, of up to -34 dB
+
                 push @beep, $at if ($quiet || 0) > 100 && $1 > -30;
-                $quiet = $1 < -40 ? ($quiet || 0) + 1 : 0;
+                $quiet = $1 > -30 ? 0 : ($quiet || 0) + 1;
                 $sound++;
             }
         }
