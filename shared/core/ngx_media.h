@@ -330,8 +330,6 @@ struct ngx_media_session_s {
     ngx_uint_t                      act;         /* what ask leads to */
     ngx_str_t                       args;        /* heap; where they are longer
                                                   * than the table holds */
-    ngx_str_t                       said;        /* heap; what the last refusal
-                                                  * or redirect said */
     ngx_str_t                       redirect;    /* heap */
     ngx_str_t                       token;       /* set by the protocol, which
                                                   * owns it: what the request
@@ -487,7 +485,6 @@ struct ngx_media_ask_s {
 
     /* the answer, written by guards; strings from pool */
     ngx_uint_t              reason;        /* ngx_media_reason_e */
-    ngx_str_t               said;          /* for the client, or "" */
     ngx_str_t               stream;        /* its new name, or "" */
     ngx_str_t               redirect;      /* URL to go to, or "": refused */
     ngx_msec_t              lifetime;      /* ms; 0: no end */
@@ -503,7 +500,7 @@ struct ngx_media_ask_s {
 
 /*
  * Asks all guards.  NGX_OK: allowed (stream may hold a new name); NGX_AGAIN:
- * ask->done() follows; NGX_DECLINED: reason, said and redirect tell why;
+ * ask->done() follows; NGX_DECLINED: reason and redirect tell why;
  * NGX_ERROR.  Nobody is told of an ask without a session: who keeps its
  * permission (ngx_media_viewer_new()) tells its end.
  */
@@ -525,7 +522,7 @@ void ngx_media_ask_cancel(ngx_media_ask_t *ask);
  * Asks for a named session; ngx_media_publish() does it by itself.  What was
  * allowed is over with ngx_media_permit_over() or the session.
  * Returns NGX_OK; NGX_AGAIN: ops->permitted() follows; NGX_DECLINED:
- * s->reason, s->said and s->redirect tell why; NGX_ERROR.
+ * s->reason and s->redirect tell why; NGX_ERROR.
  */
 ngx_int_t ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act);
 

@@ -191,7 +191,6 @@ ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act)
     }
 
     s->reason = NGX_MEDIA_REASON_NONE;
-    ngx_media_permit_keep(&s->said, NULL);
     ngx_media_permit_keep(&s->redirect, NULL);
 
     if (s->client->began[act]) {
@@ -338,7 +337,6 @@ ngx_media_permit_end(ngx_media_session_t *s, ngx_int_t rc)
 
     if (rc == NGX_DECLINED) {
         s->reason = ask->reason;
-        ngx_media_permit_keep(&s->said, &ask->said);
         ngx_media_permit_keep(&s->redirect, &ask->redirect);
 
     } else if (rc == NGX_OK) {
@@ -469,7 +467,6 @@ ngx_media_permit_cleanup(ngx_media_session_t *s)
     ngx_media_permit_over(s, NGX_MEDIA_ACT_PUBLISH);
     ngx_media_permit_over(s, NGX_MEDIA_ACT_CONNECT);
 
-    ngx_media_permit_keep(&s->said, NULL);
     ngx_media_permit_keep(&s->redirect, NULL);
 }
 
