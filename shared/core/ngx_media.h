@@ -42,7 +42,7 @@
 
 /* must be the same in every .so of the suite: the layout of this header */
 
-#define NGX_MEDIA_ABI               4
+#define NGX_MEDIA_ABI               5
 
 
 typedef struct ngx_media_session_s   ngx_media_session_t;
@@ -336,6 +336,7 @@ struct ngx_media_session_s {
                                                   * brought beside its URL */
     ngx_msec_t                      expires;     /* 0, or when it must end */
     ngx_media_did_t                 did;
+    ngx_int_t                       record;      /* hooks say: 1, 0, unset */
 
     unsigned                        connects:1;  /* set by the protocol: it is
                                                   * asked about connecting */

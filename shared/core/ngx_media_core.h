@@ -38,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          8
+#define NGX_MEDIA_LAYOUT          9
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -159,6 +159,29 @@ typedef struct {
 
 
 /*
+ * What is being recorded of a source (shared/service/ngx_media_record.h), for
+ * those that show it.
+ */
+
+#define NGX_MEDIA_RECORD_NAME     256
+
+typedef struct {
+    u_char      id[20];             /* pub; of the open file, or "" */
+    uint32_t    active;             /* pub; atomic: the rest holds */
+    uint32_t    look;               /* any; a switch changed */
+    int32_t     told;               /* pub; hooks: 1, 0, -1: nothing */
+    int64_t     begin;              /* pub; ms since the epoch */
+    uint64_t    duration;           /* pub; us in the open file */
+    uint64_t    bytes;              /* pub; of the open file */
+    uint64_t    total;              /* pub; bytes of all files */
+    uint64_t    files;              /* pub; whole ones */
+    uint64_t    lost;               /* pub; frames that found no disk */
+    uint64_t    errors;             /* pub */
+    u_char      file[NGX_MEDIA_RECORD_NAME];   /* pub; below the root */
+} ngx_media_source_record_t;
+
+
+/*
  * Policy that travels with a live source: what its publisher was given.  What
  * concerns a player is that of the configuration which the player came under.
  */
@@ -237,6 +260,7 @@ typedef struct {
     uint32_t    reserved;
     ngx_media_rate_t        send;   /* pub */
     ngx_media_rate_t        recv;   /* pub */
+    ngx_media_source_record_t  record;
 
     ngx_media_track_t       track[NGX_MEDIA_MAX_TRACKS];
     ngx_media_head_table_t  heads;

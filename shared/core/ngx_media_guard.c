@@ -377,6 +377,10 @@ ngx_media_permit_answer(ngx_media_session_t *s, ngx_media_ask_t *ask)
         }
     }
 
+    if (ask->record != NGX_CONF_UNSET) {
+        s->record = ask->record;
+    }
+
     if (ask->stream.len == 0) {
         return NGX_OK;
     }

@@ -424,6 +424,8 @@ ngx_media_publish_start(ngx_media_publisher_t *p, ngx_media_source_t *src)
 
     ngx_media_policy_copy(&src->policy, conf);
 
+    src->record.told = (int32_t) p->session->record;
+
     client->source = ngx_media_source_index(src);
     client->publish = 1;
 

@@ -82,6 +82,7 @@ ngx_media_session_init(ngx_media_session_t *s, ngx_connection_t *c,
     s->publisher = NULL;
     s->consumer = NULL;
     s->ask = NULL;
+    s->record = NGX_CONF_UNSET;
 
     vhost = &ngx_media_get_main_conf()->def;
     s->conf = vhost->conf;
