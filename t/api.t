@@ -301,6 +301,13 @@ is(shape('/api/v1/clients/'), "$head clients["
 
 my ($s) = @{get('/api/v1/streams/')->{streams}};
 my @clients = @{clients()};
+
+is(get("/api/v1/clients/?count=1&stream=$s->{id}")->{total},
+    scalar(grep { $_->{stream} eq $s->{id} } @clients), 'those of a stream');
+is(scalar @{page("count=99&stream=$s->{id}")},
+    scalar(grep { $_->{stream} eq $s->{id} } @clients), 'all of a stream');
+is(get("/api/v1/clients/?stream=$_")->{total}, 0, "of no stream: $_")
+    for 'vid-zzzzzzz', substr($s->{id}, 0, 10), "$s->{id}x", 'x' x 40;
 my ($publisher) = grep { $_->{publish} } @clients;
 my ($rtmp_play) = grep { $_->{type} eq 'rtmp-play' } @clients;
 my @flv = grep { $_->{type} eq 'flv-play' } @clients;

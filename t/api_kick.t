@@ -72,6 +72,9 @@ $t->run();
 
 ###############################################################################
 
+is_deeply($t->api_get('/api/v1/features')->{data}{allowed},
+    { remove => JSON::PP::true(), action => JSON::PP::true() }, 'allowed');
+
 my $count = 150;
 
 my $pub = Test::RTMP->new(port(1935))->connect('live');

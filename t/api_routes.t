@@ -121,7 +121,7 @@ my %shapes = (
 
     features => 'options:s options2:s build:s build2:s features{ssl:b hls:b'
         . ' hds:b callback:b api:b httpd:b dvr:b transcode:b ingest:b stat:b'
-        . ' caster:b complex_send:b tcp_nodelay:b so_sendbuf:b mr:b}',
+        . ' caster:b complex_send:b tcp_nodelay:b so_sendbuf:b mr:b} allowed{remove:b action:b}',
 
     requests => 'uri:s path:s METHOD:s headers{Host:s} server{sigature:s'
         . ' version:s link:s time:i}',
@@ -197,6 +197,9 @@ like($j->{build2}, qr/^\d+$/, 'features, build2');
 ok($j->{features}{$_}, "features, $_")
     for qw/ api httpd stat complex_send tcp_nodelay mr /;
 ok(!$j->{features}{$_}, "features, no $_") for qw/ hds so_sendbuf /;
+
+ok($j->{allowed}{remove}, 'a client on loopback may remove');
+ok(!$j->{allowed}{action}, 'and do nothing else');
 
 # a feature is there when its directive is
 

@@ -47,6 +47,7 @@ typedef struct {
     ngx_http_request_t  *request;
     ngx_str_t            id;          /* what follows the route */
     ngx_uint_t           code;        /* error: {"code":N} is all */
+    ngx_uint_t           write;       /* media_api write */
     ngx_media_json_t     json;
 } ngx_media_api_t;
 

@@ -154,8 +154,11 @@ ngx_media_api_authors(ngx_media_api_t *api)
 ngx_int_t
 ngx_media_api_features(ngx_media_api_t *api)
 {
+    ngx_uint_t                      change;
     ngx_media_json_t               *j = &api->json;
     const ngx_media_api_feature_t  *f;
+
+    change = ngx_media_api_may_change(api->request, api->write);
 
     ngx_media_json_key_object(j, "data");
     ngx_media_api_options_text(j);
@@ -170,6 +173,14 @@ ngx_media_api_features(ngx_media_api_t *api)
     }
 
     ngx_media_json_object_end(j);
+
+    /* what this client may do here */
+
+    ngx_media_json_key_object(j, "allowed");
+    ngx_media_json_key_bool(j, "remove", change);
+    ngx_media_json_key_bool(j, "action", change && api->write);
+    ngx_media_json_object_end(j);
+
     ngx_media_json_object_end(j);
 
     return NGX_OK;

@@ -18,7 +18,8 @@
 #define NGX_MEDIA_API_BAN_MAX   (365 * 24 * 3600)
 
 
-static ngx_uint_t ngx_media_api_client_shown(ngx_media_client_t *client);
+static ngx_uint_t ngx_media_api_client_shown(ngx_media_client_t *client,
+    ngx_str_t *stream);
 static ngx_int_t ngx_media_api_client_find(ngx_media_api_t *api,
     ngx_media_client_t *client);
 static ngx_int_t ngx_media_api_ban(ngx_media_api_t *api);
@@ -34,6 +35,7 @@ ngx_int_t
 ngx_media_api_clients(ngx_media_api_t *api)
 {
     uint32_t              i, n;
+    ngx_str_t             stream;
     ngx_uint_t            total;
     ngx_media_json_t     *j;
     ngx_media_client_t    client;
@@ -58,11 +60,16 @@ ngx_media_api_clients(ngx_media_api_t *api)
     n = ngx_media_api_get(&ngx_media_arena()->fresh_client);
     total = 0;
 
+    if (ngx_http_arg(api->request, (u_char *) "stream", 6, &stream) != NGX_OK)
+    {
+        ngx_str_null(&stream);
+    }
+
     ngx_media_json_key_array(j, "clients");
 
     for (i = 0; i < n; i++) {
 
-        if (!ngx_media_api_client_shown(ngx_media_client_at(i))) {
+        if (!ngx_media_api_client_shown(ngx_media_client_at(i), &stream)) {
             continue;
         }
 
@@ -87,15 +94,38 @@ ngx_media_api_clients(ngx_media_api_t *api)
 }
 
 
-/* those that publish, play or are about to, not those still shaking hands */
+/*
+ * Those that publish, play or are about to, not those still shaking hands;
+ * those of one stream where its id is given.
+ */
 
 static ngx_uint_t
-ngx_media_api_client_shown(ngx_media_client_t *client)
+ngx_media_api_client_shown(ngx_media_client_t *client, ngx_str_t *stream)
 {
-    return ngx_media_api_get(&client->used)
-           && (ngx_media_api_get(&client->source) != NGX_MEDIA_NONE
-               || ngx_media_api_get(&client->type)
-                  != NGX_MEDIA_CLIENT_UNKNOWN);
+    uint32_t             source;
+    ngx_media_source_t  *src;
+
+    if (!ngx_media_api_get(&client->used)) {
+        return 0;
+    }
+
+    source = ngx_media_api_get(&client->source);
+
+    if (stream->len == 0) {
+        return source != NGX_MEDIA_NONE
+               || ngx_media_api_get(&client->type) != NGX_MEDIA_CLIENT_UNKNOWN;
+    }
+
+    if (source >= ngx_media_arena()->nsources
+        || stream->len >= NGX_MEDIA_API_ID_LEN)
+    {
+        return 0;
+    }
+
+    src = ngx_media_source_at(source);
+
+    return ngx_strncmp(src->id, stream->data, stream->len) == 0
+           && src->id[stream->len] == '\0';
 }
 
 

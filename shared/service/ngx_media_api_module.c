@@ -243,6 +243,7 @@ ngx_media_api_handler(ngx_http_request_t *r)
     ngx_str_t                     callback;
     ngx_uint_t                    redirect;
     ngx_media_api_t               api;
+    ngx_media_api_loc_conf_t     *alcf;
     const ngx_media_api_route_t  *route;
 
     rc = ngx_http_discard_request_body(r);
@@ -252,6 +253,9 @@ ngx_media_api_handler(ngx_http_request_t *r)
 
     ngx_memzero(&api, sizeof(ngx_media_api_t));
     api.request = r;
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_media_api_module);
+    api.write = (alcf->mode == NGX_MEDIA_API_WRITE);
 
     route = ngx_media_api_match(&r->uri, &api.id, &redirect);
 
@@ -347,18 +351,13 @@ static ngx_int_t
 ngx_media_api_change(ngx_media_api_t *api, const ngx_media_api_route_t *route,
     ngx_str_t *callback)
 {
-    ngx_uint_t                 write;
-    ngx_http_request_t        *r;
-    ngx_media_api_loc_conf_t  *alcf;
+    ngx_http_request_t  *r;
 
     r = api->request;
 
-    alcf = ngx_http_get_module_loc_conf(r, ngx_media_api_module);
-    write = (alcf->mode == NGX_MEDIA_API_WRITE);
-
     if (r->method == NGX_HTTP_POST && route->post && api->id.len) {
 
-        if (callback->len || !write || !ngx_media_api_may_change(r, write)) {
+        if (callback->len || !api->write || !ngx_media_api_may_change(r, 1)) {
             return ngx_media_api_denied(api, callback);
         }
 
@@ -367,7 +366,7 @@ ngx_media_api_change(ngx_media_api_t *api, const ngx_media_api_route_t *route,
 
     if (r->method == NGX_HTTP_DELETE && route->remove && api->id.len) {
 
-        if (callback->len || !ngx_media_api_may_change(r, write)) {
+        if (callback->len || !ngx_media_api_may_change(r, api->write)) {
             return ngx_media_api_denied(api, callback);
         }
 
