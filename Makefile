@@ -181,16 +181,13 @@ $(OBJS)/tools/%: t/tools/%.c
 	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@.$$$$ $< && mv -f $@.$$$$ $@
 
 
-# One run of prove over everything, two tests at a time, as most of them
-# wait most of the time; those of the build one by one.  A test that hangs is
-# ended.
+# Everything.
 
-PROVE = prove -j2 --rules='seq=t/0*.t' --rules='par=**' \
-	--exec 'timeout -k 10 1500 perl -It/lib'
 TESTS ?= $(sort $(wildcard t/*.t)) $(sort $(wildcard t/client/*.t))
 
 test: test-deps modules tools
-	@TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) $(PROVE) $(TESTS)
+	@TEST_NGINX_OBJS=$(OBJS) TEST_NGINX_MODULES=$(OBJS) \
+		t/tools/run-tests $(OBJS) $(TESTS)
 
 
 # nginx itself, from Debian's source package, with the modules, under

@@ -4,7 +4,9 @@
 
 # The tests that run nginx, once more with nginx and the modules built with
 # AddressSanitizer and UBSan, two at a time: most of their time they wait.
-# SANITIZE_TESTS=all takes those of t/client too, as `make sanitize` does.
+# SANITIZE_TESTS=all takes those of t/client too, as `make sanitize` does.  A
+# test that failed without a report of a sanitizer may have been too slow for
+# itself: it is run once more, alone.
 
 use warnings;
 use strict;
@@ -43,7 +45,7 @@ for my $test (sort(glob('t/*.t')), $all ? sort(glob('t/client/*.t')) : ()) {
         if basename($test) !~ /^[09]\d-/ && $text =~ /^use Test::Nginx/m;
 }
 
-my %running;
+my (%running, @again);
 
 while (@tests || %running) {
 
@@ -51,31 +53,66 @@ while (@tests || %running) {
         my $test = shift @tests;
         my $log = File::Temp->new();
 
-        defined(my $pid = fork) or die "fork: $!";
-
-        if ($pid == 0) {
-            open STDOUT, '>&', $log or die;
-            open STDERR, '>&', $log or die;
-
-            exec 'timeout', '-k', 10, 600, $^X, '-It/lib', $test;
-            die "timeout: $!";
-        }
-
-        $running{$pid} = [ $test, $log ];
+        $running{start($test, $log)} = [ $test, $log ];
     }
 
     my ($test, $log) = @{delete $running{waitpid(-1, 0)} // next};
 
+    if ($? && !reported($log)) {
+        push @again, $test;
+        diag("$test failed and is run again:\n" . substr(text($log), -3000));
+        next;
+    }
+
     ended($test, $?, $log);
+}
+
+for my $test (@again) {
+    my $log = File::Temp->new();
+
+    waitpid(start($test, $log), 0);
+    ended("$test, again", $?, $log);
 }
 
 done_testing();
 
 
+sub start {
+    my ($test, $log) = @_;
+
+    defined(my $pid = fork) or die "fork: $!";
+
+    return $pid if $pid;
+
+    open STDOUT, '>&', $log or die;
+    open STDERR, '>&', $log or die;
+
+    exec 'timeout', '-k', 10, 600, $^X, '-It/lib', $test;
+    die "timeout: $!";
+}
+
+
+sub text {
+    my ($log) = @_;
+
+    local (@ARGV, $/) = "$log";
+
+    return <> // '';
+}
+
+
+# did a sanitizer say something, or nginx something that is not about time?
+
+sub reported {
+    return text(@_) =~ /^not\ ok\ \d+\ -\ no\ (?:alerts|sanitizer\ errors)
+        |(?:Address|Leak|UndefinedBehavior)Sanitizer|runtime\ error:/mx;
+}
+
+
 sub ended {
     my ($test, $status, $log) = @_;
 
-    my $out = do { local (@ARGV, $/) = "$log"; <> } // '';
+    my $out = text($log);
     my ($why) = $out =~ /^1\.\.0\s*#\s*(SKIP.*)$/mi;
     my $count = () = $out =~ /^ok \d+/mg;
 

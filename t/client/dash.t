@@ -186,7 +186,10 @@ sub play_page {
     cmp_ok($report{total} || 0, '>=', 25 * $seconds * 0.6,
         "$name: pictures decoded");
     is($report{back}, 0, "$name: time does not go back");
-    is($report{holes}, 0, "$name: without holes");
+
+    # with low latency dash.js may leap to the live edge once
+    cmp_ok($report{holes}, '<=', $app eq 'live' ? 1 : 0,
+        "$name: without holes");
     cmp_ok($report{audio} || 0, '>', 1000 * $seconds, "$name: sound decoded");
     cmp_ok($report{latency} || 99, '<', $app eq 'live' ? 4 : 12,
         "$name: behind live, s");
