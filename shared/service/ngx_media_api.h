@@ -7,6 +7,7 @@
  *   ngx_media_api_module.c   directives, routes, methods, answers
  *   ngx_media_api_access.c   who may change something, JSONP
  *   ngx_media_api_about.c    breadcrumbs, versions, features, echo
+ *   ngx_media_api_openapi.c  the description of all of it
  *   ngx_media_api_summary.c  summaries, totals of all workers
  *   ngx_media_api_machine.c  the process and the machine
  *   ngx_media_api_stream.c   vhosts, streams
@@ -49,6 +50,7 @@ typedef struct {
     ngx_uint_t           code;        /* error: {"code":N} is all */
     ngx_uint_t           write;       /* media_api write */
     ngx_media_json_t     json;
+    unsigned             whole:1;     /* the handler writes all of it */
 } ngx_media_api_t;
 
 
@@ -61,6 +63,7 @@ typedef struct {
 ngx_int_t ngx_media_api_root(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_index(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_index_v1(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_openapi(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_versions(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_authors(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_features(ngx_media_api_t *api);

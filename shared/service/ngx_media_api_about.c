@@ -89,6 +89,8 @@ ngx_media_api_index_v1(ngx_media_api_t *api)
     ngx_media_json_t  *j = &api->json;
 
     ngx_media_json_key_object(j, "urls");
+    ngx_media_json_key_text(j, "openapi.json",
+                            "all of this, described for programs");
     ngx_media_json_key_text(j, "versions", "version of the server");
     ngx_media_json_key_text(j, "summaries",
                             "processes, machine and shared memory");

@@ -51,6 +51,7 @@ typedef struct {
 
 #define NGX_MEDIA_API_ID          1         /* one follows; path ends in '/' */
 #define NGX_MEDIA_API_BARE        2         /* nothing but code before it */
+#define NGX_MEDIA_API_WHOLE       4         /* the handler writes all of it */
 
 
 static ngx_int_t ngx_media_api_handler(ngx_http_request_t *r);
@@ -160,6 +161,10 @@ static const ngx_media_api_route_t  ngx_media_api_routes[] = {
 
     { ngx_string("/api/v1/"), 0,
       ngx_media_api_index_v1, NULL, NULL,
+      ngx_null_string },
+
+    { ngx_string("/api/v1/openapi.json"), NGX_MEDIA_API_WHOLE,
+      ngx_media_api_openapi, NULL, NULL,
       ngx_null_string },
 
     { ngx_string("/api/v1/versions"), 0,
@@ -421,9 +426,16 @@ ngx_media_api_jsonp_changes(ngx_http_request_t *r, ngx_str_t *callback)
 static ngx_int_t
 ngx_media_api_denied(ngx_media_api_t *api, ngx_str_t *callback)
 {
+    ngx_uint_t  status;
+
+    /* a script element runs no answer but one of status 200 */
+
+    status = (callback->len && (api->request->method & NGX_HTTP_GET))
+             ? NGX_HTTP_OK : NGX_HTTP_FORBIDDEN;
+
     api->code = NGX_MEDIA_API_DENIED;
 
-    return ngx_media_api_end(api, NGX_DECLINED, NGX_HTTP_FORBIDDEN, callback);
+    return ngx_media_api_end(api, NGX_DECLINED, status, callback);
 }
 
 
@@ -431,6 +443,8 @@ static ngx_int_t
 ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
     ngx_uint_t flags, ngx_str_t *callback)
 {
+    api->whole = (flags & NGX_MEDIA_API_WHOLE) ? 1 : 0;
+
     ngx_media_api_begin(api, flags, callback);
 
     return ngx_media_api_end(api, handler(api), NGX_HTTP_OK, callback);
@@ -454,7 +468,7 @@ ngx_media_api_end(ngx_media_api_t *api, ngx_int_t rc, ngx_uint_t status,
     if (rc == NGX_DECLINED) {
         ngx_media_api_code(api, callback);
 
-    } else {
+    } else if (!api->whole) {
         ngx_media_json_object_end(&api->json);
     }
 
@@ -482,6 +496,10 @@ ngx_media_api_begin(ngx_media_api_t *api, ngx_uint_t flags,
     if (callback->len) {
         ngx_media_json_raw(j, callback->data, callback->len);
         ngx_media_json_raw(j, "(", 1);
+    }
+
+    if (flags & NGX_MEDIA_API_WHOLE) {
+        return;
     }
 
     *ngx_sprintf(pid, "%P", ngx_media_api_pid()) = '\0';
