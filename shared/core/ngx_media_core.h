@@ -481,6 +481,7 @@ extern ngx_module_t  ngx_media_web_module;
 extern ngx_module_t  ngx_media_http_module;
 extern ngx_module_t  ngx_media_hook_policy_module;
 extern ngx_module_t  ngx_media_hls_policy_module;
+extern ngx_module_t  ngx_media_record_policy_module;
 extern ngx_module_t  ngx_media_access_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -93,8 +93,6 @@ typedef struct {
 } ngx_media_record_main_conf_t;
 
 
-extern ngx_module_t  ngx_media_record_policy_module;
-
 /* conf: that of a session or ngx_media_policy() */
 #define ngx_media_record_conf(conf)                                           \
     ((ngx_media_record_conf_t *)                                               \
