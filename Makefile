@@ -2,6 +2,7 @@
 #
 # make                builds the modules for the nginx of this system
 # make run, stop      starts and stops a media server with conf/nginx.conf
+# make console        gets the libraries of its console from npm
 # make test           builds and tests everything
 #
 # Variables: OBJS=DIR, CC=..., CFLAGS=..., LDFLAGS=...
@@ -114,12 +115,15 @@ NGINX = $(NGINX_BINARY) -p $(ROOT)/ -c conf/nginx.conf -e $(RUN)/error.log
 
 run: deps modules stop
 	@mkdir -p $(RUN)/html
+	@$(MAKE) --no-print-directory console \
+	 || echo 'the console has no players then: make console tries again'
 	@user=; if [ $$(id -u) = 0 ]; then user='user www-data;'; \
 	    runuser -u www-data -- test -x $(RUN) || user='user root;'; fi; \
 	 $(NGINX) -g "$$user"
 	@echo 'publish  rtmp://localhost:1935/live/STREAM'
 	@echo 'play     rtmp://localhost:1935/live/STREAM'
 	@echo '         http://localhost:8080/live/STREAM.flv and .m3u8'
+	@echo 'console  http://localhost:8080/console/'
 	@echo 'API      http://localhost:1985/api/v1/summaries'
 	@echo 'log      $(RUN)/error.log; make stop ends it'
 
@@ -128,6 +132,26 @@ stop:
 	 || ! kill -TERM $$pid 2>/dev/null \
 	 || for i in {1..100}; do \
 	     kill -0 $$pid 2>/dev/null || break; sleep 0.1; done
+
+
+# What the console takes from npm, by the lock file: a few files beside it, not
+# committed.
+
+VENDOR = hls.js/dist/hls.min.mjs hls.js/dist/hls.worker.js \
+	mpegts.js/dist/mpegts.js qrcode-generator/dist/qrcode.mjs
+
+console:
+	@cd console && ! cmp -s package-lock.json vendor/package-lock.json \
+	 || exit 0; \
+	 command -v npm > /dev/null || { echo 'npm is needed'; exit 1; }; \
+	 d=$(OBJS)/console; mkdir -p $$d vendor \
+	 && cp package.json package-lock.json .npmrc $$d/ \
+	 && { (cd $$d && timeout 120 npm ci --ignore-scripts) \
+	      > $$d/npm.log 2>&1 < /dev/null \
+	      || { tail -5 $$d/npm.log; exit 1; }; } \
+	 && for f in $(VENDOR); do \
+	        cp $$d/node_modules/$$f vendor/ || exit 1; done \
+	 && cp package-lock.json vendor/
 
 
 # What Debian packages are missing is installed, by root or through sudo.
@@ -272,8 +296,9 @@ install: modules
 
 
 clean:
-	rm -rf $(OBJS)
+	rm -rf $(OBJS) console/vendor
 
 
-.PHONY: default modules .modules run stop deps test-deps soak-deps tools test \
-	unit fuzz sanitize sanitize-build matrix soak bench lint install clean
+.PHONY: default modules .modules run stop console deps test-deps soak-deps \
+	tools test unit fuzz sanitize sanitize-build matrix soak bench lint \
+	install clean
