@@ -41,17 +41,18 @@
 #define NGX_MEDIA_FILE_TS         3
 
 #define NGX_MEDIA_FILE_FRAMES     4096     /* in a batch */
-#define NGX_MEDIA_FILE_CONFIG     2048     /* bytes of the config of a track of
-                                            * MP4; a larger one can't be */
 
 
 /* FLV: where in the file stands what is known at the end */
 
 typedef struct {
-    uint64_t                 duration;     /* offsets of doubles */
+    uint64_t                 duration;     /* offsets of doubles; 0: none */
     uint64_t                 filesize;
     uint64_t                 keys;         /* of room for an index, */
     uint32_t                 keys_size;    /* and its bytes */
+    uint8_t                  types;        /* of the header: 1 video, 4 audio;
+                                            * those in the file */
+    uint8_t                  written;      /* and those that it says */
 } ngx_media_file_flv_t;
 
 
@@ -60,16 +61,26 @@ typedef struct {
 typedef struct {
     uint32_t                 id;           /* track_ID; 0: not in the file */
     uint32_t                 timescale;
-    uint32_t                 config_hash;
-    uint8_t                  codec;
     ngx_media_mp4_clock_t    clock;
 } ngx_media_file_mp4_track_t;
 
 typedef struct {
     uint32_t                    sequence;  /* of the next moof */
     uint32_t                    ntracks;
+    uint64_t                    duration;  /* offset of that of mehd */
     ngx_media_file_mp4_track_t  track[NGX_MEDIA_MAX_TRACKS];
 } ngx_media_file_mp4_t;
+
+
+/* of any kind: a track of the source */
+
+typedef struct {
+    int64_t                  last;         /* us, file time of its newest
+                                            * frame */
+    uint32_t                 step;         /* us, between its last two */
+    uint32_t                 config;       /* hash of its config, 0: none */
+    uint8_t                  codec;        /* NONE: it has no frame yet */
+} ngx_media_file_track_t;
 
 
 typedef struct {
@@ -82,12 +93,13 @@ typedef struct {
     uint64_t                 bytes;        /* of the file so far */
     uint64_t                 frames;       /* in it */
     uint64_t                 skipped;      /* frames that have no form there */
+    ngx_media_file_track_t   track[NGX_MEDIA_MAX_TRACKS];
 
     union {
         ngx_media_file_flv_t flv;
         ngx_media_file_mp4_t mp4;
-        ngx_media_ts_mux_t   ts;           /* its pointers are set anew by each
-                                            * call */
+        ngx_media_ts_mux_t   ts;           /* its pointers are only set
+                                            * during a call */
     } u;
 } ngx_media_file_t;
 
@@ -125,15 +137,18 @@ void ngx_media_file_init(ngx_media_file_t *f, uint8_t kind);
  */
 void ngx_media_file_rebase(ngx_media_file_t *f, int64_t gap);
 
-/* Bytes that a batch of these frames takes at most. */
+/* Bytes that ngx_media_file_batch() needs for these frames. */
 size_t ngx_media_file_room(const ngx_media_file_t *f,
     const ngx_media_frame_t *frames, uint32_t n);
 
 /*
- * Writes a batch into buf.  Returns its bytes, 0 where nothing of it has a
- * form in the file; NGX_MEDIA_DECLINED: this file can not go on with it (a
- * track came or its configuration changed, in MP4; the timeline broke), a new
- * one must be begun with it, f is as before; NGX_MEDIA_ERROR: no room.
+ * Writes a batch into buf; what lies behind its bytes there is overwritten
+ * too.  Returns its bytes, 0 where nothing of it has a form in the file;
+ * NGX_MEDIA_DECLINED: this file can not go on with it (a track came or its
+ * configuration changed, in MP4; the timeline broke), a new one must be begun
+ * with it, f is as before; NGX_MEDIA_ERROR: size is less than
+ * ngx_media_file_room() says.  The first batch of a file is never declined:
+ * frames that do not fit are left out.
  */
 ssize_t ngx_media_file_batch(ngx_media_file_t *f,
     const ngx_media_frame_t *frames, uint32_t n, u_char *buf, size_t size);
@@ -141,7 +156,8 @@ ssize_t ngx_media_file_batch(ngx_media_file_t *f,
 /*
  * The end.  keys: the index of the whole file.  Returns the bytes in buf; the
  * first *append of them go behind the file, patches[] tells where the others
- * go, *npatches of them.  NGX_MEDIA_ERROR: size is too small (64 KB do).
+ * go, *npatches of them.  f->bytes are then those of the whole file.
+ * NGX_MEDIA_ERROR: size is too small (64 KB do).
  */
 ssize_t ngx_media_file_close(ngx_media_file_t *f,
     const ngx_media_file_key_t *keys, uint32_t nkeys, u_char *buf,

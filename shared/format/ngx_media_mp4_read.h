@@ -60,7 +60,7 @@ typedef struct {
                                             * Where made_size is not 0 it is
                                             * in made[] instead */
     const u_char            *config_end;
-    const u_char            *entry;        /* its stsd, the whole box */
+    const u_char            *entry;        /* the body of its stsd */
     const u_char            *entry_end;
 
     uint32_t                 duration;     /* of trex: ticks, */
@@ -98,7 +98,6 @@ typedef struct {
     const u_char            *traf;         /* the same in traf */
     const u_char            *traf_end;
     const u_char            *trun;         /* the next entry */
-    const u_char            *trun_end;
     uint64_t                 base;         /* of data offsets */
     uint64_t                 offset;       /* of the next sample */
     uint64_t                 dts;
@@ -109,7 +108,7 @@ typedef struct {
     uint32_t                 first_flags;
     uint32_t                 fields;       /* of trun */
     uint32_t                 track;
-    uint32_t                 version;
+    uint32_t                 alike;        /* samples without an entry */
     unsigned                 first:1;
 } ngx_media_mp4_moof_t;
 
