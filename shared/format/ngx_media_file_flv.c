@@ -4,9 +4,9 @@
  *
  * L1: recordings as FLV, see ngx_media_file.h.  The first tag is onMetaData:
  * what the publisher said, with duration and size of the file, which the end
- * fills in, and room for an index of start points, which until then is
- * filled with spaces.  Tags as in ngx_media_flv_body_write(): H.264, AAC and MP3
- * have the form that all know, other codecs the enhanced one.
+ * fills in, and room for an index of start points, which until then holds
+ * spaces.  Tags as in ngx_media_flv_body_write(): H.264, AAC and MP3 have the
+ * form that all know, other codecs the enhanced one.
  *
  * Adobe Flash Video File Format 10.1, E.4 and E.5 (onMetaData); Enhanced RTMP
  * v2; "keyframes" as flvmeta, yamdi and others write it.
