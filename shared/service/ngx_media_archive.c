@@ -584,7 +584,9 @@ ngx_media_archive_find(int root, const u_char *id, ngx_media_archive_pt each,
         rc = ngx_media_archive_streams(root, id + 11, 5, &md5s);
         md5 = md5s.elts;
 
-        for (i = 0; rc == NGX_OK && i < md5s.nelts; i++) {
+        /* one that is damaged hides no other */
+
+        for (i = 0; rc != NGX_DONE && i < md5s.nelts; i++) {
             rc = ngx_media_archive_find_at(root, md5, id, each, data);
             md5 += NGX_MEDIA_RECORD_MD5;
         }
@@ -649,28 +651,35 @@ ngx_media_archive_find_at(int root, const u_char *md5, const u_char *id,
 
 /*
  * A file of another size that was written long after this one ended is not
- * this one: it was deleted, and a new one has its name.
+ * this one: it was deleted, and a new one has its name.  What can not be
+ * looked at is not gone.
  */
 
 ngx_uint_t
 ngx_media_archive_state(int root, const u_char *file, int64_t end,
     uint64_t bytes)
 {
-    int            dir, rc;
+    int            dir, rc, err;
     struct stat    st;
     const u_char  *base;
 
     dir = ngx_media_disk_dir(root, file, &base, 0);
 
-    if (dir == -1) {
-        return NGX_MEDIA_RECORD_BROKEN;
+    rc = -1;
+
+    if (dir != -1) {
+        rc = fstatat(dir, (const char *) base, &st, AT_SYMLINK_NOFOLLOW);
+        err = errno;
+        (void) close(dir);
+        errno = err;
     }
 
-    rc = fstatat(dir, (const char *) base, &st, AT_SYMLINK_NOFOLLOW);
+    if (rc == -1) {
+        return (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+               ? NGX_MEDIA_RECORD_BROKEN : NGX_MEDIA_RECORD_WHOLE;
+    }
 
-    (void) close(dir);
-
-    if (rc == -1 || !S_ISREG(st.st_mode)
+    if (!S_ISREG(st.st_mode)
         || ((uint64_t) st.st_size != bytes
             && (int64_t) st.st_mtime
                > end / 1000 + NGX_MEDIA_ARCHIVE_AGAIN))
