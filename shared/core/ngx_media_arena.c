@@ -532,6 +532,10 @@ ngx_media_arena_rebuild(void)
         a->free_chunks++;
     }
 
+    /* an entry says last that it is one */
+
+    a->switches.version += a->switches.version & 1;
+
     ngx_media_source_rebuild();
     ngx_media_client_rebuild();
     ngx_media_viewers_rebuild();

@@ -38,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          9
+#define NGX_MEDIA_LAYOUT          10
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -332,6 +332,37 @@ typedef struct {
 } ngx_media_ban_t;
 
 
+/*
+ * What the API said about recording a stream (shared/service/
+ * ngx_media_record_switch.c), found by the MD5 of its names.
+ */
+
+#define NGX_MEDIA_SWITCHES        256
+#define NGX_MEDIA_SWITCH_ROOTS    64
+
+typedef struct {
+    u_char      md5[16];
+    uint32_t    value;              /* 0: the place is free */
+    uint16_t    vhost_len;
+    uint16_t    app_len;
+    uint16_t    stream_len;
+    uint16_t    reserved;
+    u_char      vhost[NGX_MEDIA_NAME_LEN];
+    u_char      app[NGX_MEDIA_NAME_LEN];
+    u_char      stream[NGX_MEDIA_NAME_LEN];
+} ngx_media_switch_t;
+
+typedef struct {
+    uint64_t            version;    /* lock to write; odd: being written */
+    uint64_t            seq;        /* lock to write; changes, ever */
+    uint32_t            n;          /* lock to write; in use */
+    uint32_t            nroots;     /* lock; of roots */
+    uint64_t            roots[NGX_MEDIA_SWITCH_ROOTS];  /* lock; hashes of
+                                     * directories whose files were read */
+    ngx_media_switch_t  one[NGX_MEDIA_SWITCHES];    /* under version */
+} ngx_media_switches_t;
+
+
 /* what happened to hooks, of all workers */
 
 #define NGX_MEDIA_HOOK_SENT       0   /* requests */
@@ -414,6 +445,8 @@ typedef struct {
     int64_t           banned_until; /* lock to write; all read; ms, when the
                                      * last ban ends */
     ngx_media_ban_t   bans[NGX_MEDIA_BANS];         /* lock */
+    int64_t           archive_swept;                /* atomic; ms */
+    ngx_media_switches_t  switches;
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
     ngx_media_slot_t  slots[NGX_MEDIA_SLOTS];
@@ -893,7 +926,7 @@ typedef struct {
     void       (*told)(const ngx_media_told_t *told);
 } ngx_media_service_t;
 
-#define NGX_MEDIA_SERVICES        8
+#define NGX_MEDIA_SERVICES        16
 
 /* In init_process of a module of the core's .so.  All may be NULL. */
 ngx_int_t ngx_media_service_add(const ngx_media_service_t *service);

@@ -10,6 +10,7 @@
 
 
 #include "ngx_media_record.h"
+#include "ngx_media_record_switch.h"
 #include "ngx_media_template.h"
 
 #if (NGX_THREADS)
@@ -32,6 +33,7 @@ static char *ngx_media_record_keep(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_uint_t ngx_media_record_glob(const u_char *p, const u_char *pend,
     const u_char *s, const u_char *send);
+static ngx_int_t ngx_media_record_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_media_record_init_process(ngx_cycle_t *cycle);
 
 
@@ -155,7 +157,7 @@ ngx_module_t  ngx_media_record_policy_module = {
     ngx_media_record_commands,             /* module directives */
     NGX_MEDIA_MODULE,                      /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_media_record_init_module,          /* init module */
     ngx_media_record_init_process,         /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -468,6 +470,19 @@ invalid:
                        &value[i], &cmd->name);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* behind the core's own init_module, which has opened the arena */
+
+static ngx_int_t
+ngx_media_record_init_module(ngx_cycle_t *cycle)
+{
+    if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
+        return NGX_OK;
+    }
+
+    return ngx_media_record_switch_load(cycle);
 }
 
 
