@@ -52,9 +52,11 @@ ngx_media_record_switch_parse(const u_char *p, size_t n)
 const char *
 ngx_media_record_switch_name(ngx_uint_t value)
 {
-    return (const char *)
-        ngx_media_record_switch_names[value > NGX_MEDIA_RECORD_OFF ? 0
-                                                                   : value].data;
+    if (value > NGX_MEDIA_RECORD_OFF) {
+        value = NGX_MEDIA_RECORD_AUTO;
+    }
+
+    return (const char *) ngx_media_record_switch_names[value].data;
 }
 
 
