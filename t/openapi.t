@@ -161,6 +161,23 @@ for my $path (sort keys %{$doc->{paths}}) {
 
 is(join("\n", @faults), '', 'nothing hangs in the air');
 
+# what the description has, those who read prose find as well
+
+my $prose = join '', map { slurp("../docs/$_.md") } qw/ api events access /;
+my %word;
+
+walk($doc, sub {
+    my ($node) = @_;
+
+    my $fields = $node->{properties};
+
+    @word{keys %$fields} = () if ref $fields eq 'HASH';
+    $word{$node->{name}} = 1 if $node->{in};
+}, '#');
+
+is(join(' ', grep { $prose !~ /\b\Q$_\E\b/ } sort keys %word), '',
+    'fields and arguments stand in docs/');
+
 ###############################################################################
 
 # routes of the sources
@@ -181,10 +198,11 @@ while ($table =~ /\{\s*ngx_string\("([^"]+)"\),\s*([^,]+),\s*(\w+),\s*(\w+),
 
     next if $post eq 'NULL';
 
+    my $to = $flags =~ /_API_LIST\b/ ? $path : $one;
     my ($list) = $source =~ /\b\Q$post\E\[\] = \{\n(.*?)^\};/ms
         or die "no table $post\n";
 
-    $there{"POST $one"} = join ' ', sort $list =~ /ngx_string\("(\w+)"\)/g;
+    $there{"POST $to"} = join ' ', sort $list =~ /ngx_string\("(\w+)"\)/g;
 }
 
 my %told;
