@@ -7,7 +7,7 @@
 import { h, put, fill, button, icon, select } from './dom.js';
 import { t } from './text.js';
 import { count } from './format.js';
-import { poll } from './api.js';
+import { poll, ApiError } from './api.js';
 
 
 const SIZE = 50;
@@ -130,11 +130,21 @@ export class Table {
     }
 
     async load(signal) {
-        const { rows, whole } = await this.listing.read({
-            start: this.page * this.size, count: this.size,
-            search: this.whole(), signal });
+        try {
+            const { rows, whole } = await this.listing.read({
+                start: this.page * this.size, count: this.size,
+                search: this.whole(), signal });
 
-        this.set(rows, whole);
+            this.set(rows, whole);
+
+        } catch (e) {
+            if (e instanceof ApiError && !this.rows) {
+                this.note.hidden = false;
+                put(this.note, e.message);
+            }
+
+            throw e;
+        }
     }
 
     set(rows, whole = true) {

@@ -2,7 +2,7 @@
 
 // Dialogs, short messages, the clipboard and QR codes.
 
-import { h, fill, button, iconButton, select, field } from './dom.js';
+import { h, button, iconButton, select, field } from './dom.js';
 import { t } from './text.js';
 import { change } from './api.js';
 
@@ -199,15 +199,4 @@ export function copyable(label, text, { qr = true } = {}) {
         qr ? iconButton('qr', `${t('qr')}: ${label}`,
                         { onclick: () => showQr(label, text) })
            : h('span', { class: 'none' }));
-}
-
-
-// fills a place with what takes a moment, and says why where it fails
-
-export async function soon(el, f) {
-    try {
-        await f();
-    } catch (e) {
-        fill(el, h('p', { class: 'empty' }, e.message));
-    }
 }

@@ -15,7 +15,7 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ server seconds publish_clip live analyse check_played
-    run_for as_user found script open_page reported fields /;
+    run_for as_user found packages script open_page reported fields /;
 
 use File::Copy qw/ copy /;
 use File::Path qw/ make_path /;
@@ -268,13 +268,25 @@ sub script {
     my ($name, @scripts) = @_;
 
     my $objs = $ENV{TEST_NGINX_OBJS} || "$Test::Nginx::ROOT/objs";
-    my $dir = "$objs/client";
-    my $from = "$Test::Nginx::ROOT/t/client";
-    my @files = map { "$dir/node_modules/$name/dist/$_" }
-        @scripts ? @scripts : ($name =~ s/\.js$/.min.js/r, $name);
-    my ($file) = grep { -f } @files;
 
-    return $file if $file;
+    return packages('client', "$objs/client", map { "$name/dist/$_" }
+        @scripts ? @scripts : ($name =~ s/\.js$/.min.js/r, $name));
+}
+
+
+# Installs what the lock file of t/NAME says in a directory; gives the first
+# of these files that is there, undef where none is.
+
+sub packages {
+    my ($name, $dir, @files) = @_;
+
+    my $from = "$Test::Nginx::ROOT/t/$name";
+    my $first = sub {
+        my ($file) = grep { -f } map { "$dir/node_modules/$_" } @files;
+        return $file;
+    };
+
+    return $first->() if $first->();
 
     found('npm');
     make_path($dir);
@@ -285,9 +297,7 @@ sub script {
     system("cd '$dir' && timeout 120 npm ci --ignore-scripts"
         . ' >npm.log 2>&1 </dev/null');
 
-    ($file) = grep { -f } @files;
-
-    return $file;
+    return $first->();
 }
 
 
