@@ -14,6 +14,7 @@
 
 #include "ngx_media_event_hub.h"
 #include "ngx_media_bytes.h"
+#include "ngx_media_record.h"
 
 
 typedef struct {
@@ -28,6 +29,7 @@ static void ngx_media_event_write(ngx_media_json_t *j,
     const ngx_media_told_t *told, ngx_media_event_t *event);
 static void ngx_media_event_begin(ngx_media_json_t *j,
     ngx_media_event_t *event);
+static void ngx_media_event_give(ngx_media_event_t *event);
 static void ngx_media_event_record(ngx_media_event_t *event);
 static void ngx_media_event_tick(ngx_media_source_t *src);
 static void ngx_media_event_exit(void);
@@ -54,7 +56,9 @@ static ngx_str_t  ngx_media_event_names[] = {
     ngx_string("unpublish"),
     ngx_string("play"),
     ngx_string("stop"),
-    ngx_string("health")
+    ngx_string("health"),
+    ngx_string("record"),
+    ngx_string("recorded")
 };
 
 
@@ -114,7 +118,6 @@ ngx_media_event_name(ngx_uint_t kind)
 static void
 ngx_media_event_told(const ngx_media_told_t *told)
 {
-    ngx_uint_t          i;
     ngx_pool_t         *pool;
     ngx_media_json_t    json;
     ngx_media_event_t   event;
@@ -140,22 +143,28 @@ ngx_media_event_told(const ngx_media_told_t *told)
     ngx_media_json_init(&json, pool);
     ngx_media_event_write(&json, told, &event);
 
-    if (ngx_media_json_text(&json, &event.json) != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return;
+    if (ngx_media_json_text(&json, &event.json) == NGX_OK) {
+        ngx_media_event_give(&event);
     }
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_media_event_give(ngx_media_event_t *event)
+{
+    ngx_uint_t  i;
 
     ngx_media_event_count(NGX_MEDIA_EVENT_MADE, 1);
 
     if (ngx_media_event_ring_on) {
-        ngx_media_event_record(&event);
+        ngx_media_event_record(event);
     }
 
     for (i = 0; i < ngx_media_event_nsinks; i++) {
-        ngx_media_event_sinks[i].handler(&event);
+        ngx_media_event_sinks[i].handler(event);
     }
-
-    ngx_destroy_pool(pool);
 }
 
 
@@ -222,6 +231,57 @@ ngx_media_event_begin(ngx_media_json_t *j, ngx_media_event_t *event)
     if (event->stream.len) {
         ngx_media_json_key_str(j, "stream", &event->stream);
     }
+}
+
+
+/* --- recordings --------------------------------------------------------- */
+
+void
+ngx_media_event_recording(ngx_uint_t kind, const ngx_media_recording_t *rec)
+{
+    ngx_str_t           id;
+    ngx_pool_t         *pool;
+    ngx_media_json_t    json;
+    ngx_media_event_t   event;
+
+    if (!ngx_media_event_ring_on && ngx_media_event_nsinks == 0) {
+        return;
+    }
+
+    pool = ngx_create_pool(NGX_MIN_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    event.kind = kind;
+    event.vhost = rec->vhost;
+    event.app = rec->app;
+    event.stream = rec->stream;
+
+    id.data = (u_char *) rec->id;
+    id.len = NGX_MEDIA_RECORD_ID - 1;
+
+    ngx_media_json_init(&json, pool);
+    ngx_media_event_begin(&json, &event);
+
+    ngx_media_json_key_str(&json, "id", &id);
+    ngx_media_json_key_str(&json, "file", (ngx_str_t *) &rec->file);
+    ngx_media_json_key_text(&json, "format",
+                            ngx_media_file_ending(rec->kind) + 1);
+    ngx_media_json_key_int(&json, "begin", rec->begin);
+    ngx_media_json_key_int(&json, "end", rec->end);
+    ngx_media_json_key_int(&json, "duration", (int64_t) rec->duration);
+    ngx_media_json_key_int(&json, "bytes", (int64_t) rec->bytes);
+    ngx_media_json_key_text(&json, "state",
+                            rec->state == NGX_MEDIA_RECORD_OPEN ? "recording"
+                                                                : "complete");
+    ngx_media_json_object_end(&json);
+
+    if (ngx_media_json_text(&json, &event.json) == NGX_OK) {
+        ngx_media_event_give(&event);
+    }
+
+    ngx_destroy_pool(pool);
 }
 
 

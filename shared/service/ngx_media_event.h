@@ -29,6 +29,8 @@ typedef enum {
     NGX_MEDIA_KIND_PLAY,
     NGX_MEDIA_KIND_STOP,
     NGX_MEDIA_KIND_HEALTH,
+    NGX_MEDIA_KIND_RECORD,
+    NGX_MEDIA_KIND_RECORDED,
     NGX_MEDIA_KIND_MAX
 } ngx_media_kind_e;
 
@@ -59,6 +61,11 @@ ngx_int_t ngx_media_event_sink(ngx_media_event_sink_pt sink,
 
 /* What became of events that a sink was given, for the metrics. */
 void ngx_media_event_taken(uint64_t delivered, uint64_t lost);
+
+/* A file of a recording begins, or is whole. */
+struct ngx_media_recording_s;
+void ngx_media_event_recording(ngx_uint_t kind,
+    const struct ngx_media_recording_s *rec);
 
 /* "publish", ...; as in "event" of the document */
 ngx_str_t *ngx_media_event_name(ngx_uint_t kind);

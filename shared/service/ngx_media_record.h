@@ -7,7 +7,9 @@
  *   ngx_media_record_conf.c      directives
  *   ngx_media_record.c           the worker's side: a reader of each source
  *                                that is recorded, batches, cuts, switches
- *   ngx_media_record_job.c       a thread's side: files, journal, index
+ *   ngx_media_record_job.c       a thread's side: files, index
+ *   ngx_media_record_journal.c   how far they are
+ *   ngx_media_record_end.c       they are whole
  *   ngx_media_record_sweep.c     what a dead worker left open
  *   ngx_media_archive*.c         what recordings there are (threads)
  *   ngx_media_record_api.c       routes of the API
@@ -23,8 +25,9 @@
  *
  *   .dvr/MD5/names            vhost, app, stream: lines; MD5 is of
  *                             "vhost/app/stream"
- *   .dvr/MD5/open             the journal of the file that is being written;
- *                             locked by who writes
+ *   .dvr/open/MD5             the journal of the file that is being written;
+ *   .dvr/open/ID              of one that is being finished; locked by who
+ *                             does
  *   .dvr/MD5/ID.idx           its index: ngx_media_file_key_t, one each batch
  *                             that begins with a start point
  *   .dvr/MD5/YYYYMMDD         whole files that began on that day (UTC), a line
@@ -112,7 +115,7 @@ ngx_uint_t ngx_media_record_applies(ngx_media_record_conf_t *rcf,
 #define NGX_MEDIA_RECORD_WHOLE     1
 #define NGX_MEDIA_RECORD_BROKEN    2       /* its file is gone or no such */
 
-typedef struct {
+typedef struct ngx_media_recording_s {
     u_char                     id[NGX_MEDIA_RECORD_ID];
     uint8_t                    kind;       /* NGX_MEDIA_FILE_* */
     uint8_t                    state;      /* NGX_MEDIA_RECORD_OPEN, ... */
@@ -187,6 +190,13 @@ ngx_int_t ngx_media_archive_remove(int root, const u_char *id);
 /* What the API said about a stream; reads the arena only. */
 ngx_uint_t ngx_media_record_switch(const ngx_str_t *vhost,
     const ngx_str_t *app, const ngx_str_t *stream);
+
+
+/* --- MP4 with an index (ngx_media_record_progressive.c): threads only ---- */
+
+/* Makes a fragmented file one of that kind.  NGX_OK; NGX_ERROR: it is as it
+ * was. */
+ngx_int_t ngx_media_record_progressive(int root, const u_char *name);
 
 
 /* --- after it is whole (ngx_media_upload.c): threads only --------------- */
