@@ -208,7 +208,7 @@ ngx_http_flv_live_handler(ngx_http_request_t *r)
 
     type = ngx_http_flv_live_type(r);
 
-    if (type == NULL) {
+    if (type == NULL || ngx_media_vod_takes(r)) {
         return NGX_DECLINED;
     }
 

@@ -140,6 +140,12 @@ ngx_http_hls_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    /* what was recorded of a stream that is not live, or is asked for */
+
+    if (name.kind == NGX_MEDIA_HLS_NAME_PLAYLIST && ngx_media_vod_takes(r)) {
+        return NGX_DECLINED;
+    }
+
     if (r->method == NGX_HTTP_OPTIONS) {
         return ngx_http_hls_options(r);
     }

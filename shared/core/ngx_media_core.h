@@ -510,6 +510,7 @@ typedef struct {
 
 extern ngx_module_t  ngx_media_api_module;
 extern ngx_module_t  ngx_media_event_module;
+extern ngx_module_t  ngx_media_vod_module;
 extern ngx_module_t  ngx_media_web_module;
 extern ngx_module_t  ngx_media_http_module;
 extern ngx_module_t  ngx_media_hook_policy_module;

@@ -74,6 +74,7 @@ static ngx_module_t  *ngx_media_core_modules[] = {
     &ngx_media_web_module,
     &ngx_media_api_module,
     &ngx_media_event_module,
+    &ngx_media_vod_module,
     &ngx_media_http_module,
     NULL
 };
@@ -89,6 +90,7 @@ static char  *ngx_media_core_names[] = {
     "ngx_media_web_module",
     "ngx_media_api_module",
     "ngx_media_event_module",
+    "ngx_media_vod_module",
     "ngx_media_http_module",
     NULL
 };

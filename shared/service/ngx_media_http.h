@@ -78,5 +78,12 @@ ngx_str_t ngx_media_http_token(ngx_http_request_t *r);
  */
 void ngx_media_http_log(ngx_http_request_t *r);
 
+/*
+ * Is the request one that hls_vod or media_recordings of its location answers,
+ * though the name of a live stream may have that form too?  Handlers of live
+ * streams decline it then.
+ */
+ngx_uint_t ngx_media_vod_takes(ngx_http_request_t *r);
+
 
 #endif /* _NGX_MEDIA_HTTP_H_INCLUDED_ */
