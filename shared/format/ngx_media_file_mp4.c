@@ -98,7 +98,7 @@ ngx_media_file_mp4_batch(ngx_media_file_t *f, const ngx_media_frame_t *frames,
     if (ngx_media_file_fresh(f)) {
         head = ngx_media_file_mp4_head(f, frames, n, buf, size);
 
-        if (head <= 0) {
+        if (head < 0) {
             return head;
         }
 
@@ -147,7 +147,7 @@ ngx_media_file_mp4_head(ngx_media_file_t *f, const ngx_media_frame_t *frames,
     }
 
     if (k == 0) {
-        return 0;
+        return 0;              /* frames are counted as skipped */
     }
 
     f->u.mp4.ntracks = k;

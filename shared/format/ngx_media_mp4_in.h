@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * L1: boxes in memory, for the files that read MP4 only.
+ * L1: boxes in memory, and the tables of a progressive file: for the files
+ * that read MP4 only.
  */
 
 
@@ -10,7 +11,8 @@
 #define _NGX_MEDIA_MP4_IN_H_INCLUDED_
 
 
-#include "ngx_media_mp4_read.h"
+#include "ngx_media_mp4_box.h"
+#include "ngx_media_mp4_moov.h"
 
 
 #define NGX_MEDIA_MP4_MAX_TICKS   (1ULL << 61)      /* of a time in a file */
@@ -29,6 +31,13 @@ int ngx_media_mp4_next(const u_char **pos, const u_char *end, uint32_t *type,
 /* The first box of a type in a span: NGX_MEDIA_OK, DECLINED, ERROR. */
 int ngx_media_mp4_find(const u_char *pos, const u_char *end, uint32_t type,
     const u_char **body, const u_char **body_end);
+
+/*
+ * Writes the tables of a track that has samples, behind its stsd: base is
+ * where, in the file, the payload begins, large asks for offsets of 64 bits.
+ */
+void ngx_media_mp4_moov_tables(const ngx_media_mp4_moov_t *m,
+    ngx_media_mp4_out_t *o, uint32_t track, uint64_t base, unsigned large);
 
 
 #endif /* _NGX_MEDIA_MP4_IN_H_INCLUDED_ */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "ngx_media_bytes.h"
-#include "ngx_media_mp4_box.h"
 #include "ngx_media_mp4_in.h"
 #include "ngx_media_rc.h"
 

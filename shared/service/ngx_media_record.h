@@ -10,6 +10,8 @@
  *   ngx_media_record_job.c       a thread's side: files, index
  *   ngx_media_record_journal.c   how far they are
  *   ngx_media_record_end.c       they are whole
+ *   ngx_media_record_progressive.c
+ *                                of a fragmented MP4 one with an index
  *   ngx_media_record_sweep.c     what a dead worker left open
  *   ngx_media_archive*.c         what recordings there are (threads)
  *   ngx_media_record_api.c       routes of the API
@@ -148,6 +150,18 @@ ngx_int_t ngx_media_record_init_worker(ngx_cycle_t *cycle);
  */
 #define ngx_media_record_changed(src)                                         \
     __atomic_store_n(&(src)->record.look, 1, __ATOMIC_RELAXED)
+
+
+/* --- a whole file (ngx_media_record_progressive.c): threads only --------- */
+
+/*
+ * Makes a fragmented MP4 a progressive one, by a temporary file beside it that
+ * takes its place.  NGX_OK, also where it is one already; NGX_DECLINED: it is
+ * no MP4 that could be, or its index would be too large; NGX_ERROR: errno,
+ * ECANCELED where nginx is told to terminate.  Unless NGX_OK is returned the
+ * file is as it was.
+ */
+ngx_int_t ngx_media_record_progressive(int root, const u_char *name);
 
 
 /* --- the archive (ngx_media_archive.c): threads only -------------------- */
