@@ -44,8 +44,15 @@ function route() {
     const [name, ...rest] = path.split('/');
     const page = name in pages ? name : 'overview';
 
-    return { page, id: rest.length ? decodeURIComponent(rest.join('/')) : '',
-             query: new URLSearchParams(query || '') };
+    let id = rest.join('/');
+
+    try {
+        id = decodeURIComponent(id);
+    } catch {
+        // it stays as it is
+    }
+
+    return { page, id, query: new URLSearchParams(query || '') };
 }
 
 

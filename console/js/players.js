@@ -160,6 +160,13 @@ export async function native(video, url, say) {
 }
 
 
+// media source extensions, which libraries feed
+
+function fed() {
+    return 'MediaSource' in window || 'ManagedMediaSource' in window;
+}
+
+
 function nativeHls() {
     return document.createElement('video')
         .canPlayType('application/vnd.apple.mpegurl') !== '';
@@ -167,12 +174,14 @@ function nativeHls() {
 
 
 export const kinds = [
-    { id: 'flv', name: 'HTTP-FLV', suffix: '.flv', start: viaMpegts('flv') },
-    { id: 'ts', name: 'HTTP-TS', suffix: '.ts', start: viaMpegts('mpegts') },
+    { id: 'flv', name: 'HTTP-FLV', suffix: '.flv', start: viaMpegts('flv'),
+      able: fed },
+    { id: 'ts', name: 'HTTP-TS', suffix: '.ts', start: viaMpegts('mpegts'),
+      able: fed },
     { id: 'll', name: 'LL-HLS', suffix: '.m3u8', start: viaHls(true),
-      feature: 'hls' },
+      feature: 'hls', able: fed },
     { id: 'hls', name: 'HLS', suffix: '.m3u8', start: viaHls(false),
-      feature: 'hls' },
+      feature: 'hls', able: fed },
     { id: 'native', key: 'play.native', suffix: '.m3u8', start: native,
       feature: 'hls', able: nativeHls },
 ];

@@ -3,7 +3,7 @@
 // Recordings: a list, a look at one, a download, and a part of what there is
 // as one file.
 
-import { h, panel, field, fill, put } from './dom.js';
+import { h, panel, field, fill, put, select } from './dom.js';
 import { t } from './text.js';
 import { change, encodePath, place, Listing } from './api.js';
 import { state, listen, vhostArgument } from './state.js';
@@ -96,6 +96,8 @@ function local(epoch) {
 
 function exporter(app, stream) {
     const at = Date.now();
+    const vhost = select([...state.vhosts.values()].map(v =>
+        [v.name, v.name]), '__defaultVhost__', () => {});
     const inputs = {
         app: h('input', { value: app || 'live', required: true }),
         stream: h('input', { value: stream, required: true }),
@@ -118,9 +120,12 @@ function exporter(app, stream) {
 
         const path = encodePath(`${inputs.app.value}/${inputs.stream.value}`);
 
-        h('a', { href: place(`${path}.mp4?start=${start}&end=${end}`),
-                 download: '' }).click();
+        const query = [`start=${start}&end=${end}`,
+                       vhostArgument(vhost.value)].filter(Boolean).join('&');
+
+        h('a', { href: place(`${path}.mp4?${query}`), download: '' }).click();
     } },
+    state.vhosts.size > 1 && field(t('publish.vhost'), vhost),
     field(t('publish.app'), inputs.app),
     field(t('publish.stream'), inputs.stream),
     field(t('export.from'), inputs.from), field(t('export.to'), inputs.to),

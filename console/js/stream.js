@@ -162,10 +162,13 @@ function recorder(page) {
                 toast(t('record.done'));
             } catch (e) {
                 failed(e);
+                choose(page.stream.record?.switch);
             }
 
             page.asked.now();
         } }));
+    const choose = value => inputs.forEach(input =>
+        input.checked = input.value === value);
     const file = h('p', { class: 'mono break' });
     const hint = h('p', { class: 'muted', hidden: true }, t('denied'));
     const link = h('a', {}, t('record.list'));
@@ -191,11 +194,10 @@ function recorder(page) {
                 return;
             }
 
-            inputs.forEach(input => {
-                if (input !== document.activeElement) {
-                    input.checked = input.value === r.switch;
-                }
-            });
+            if (!group.contains(document.activeElement)) {
+                choose(r.switch);
+            }
+
             put(word, r.active ? t('record.active', {
                 time: duration(r.duration / 1000), size: bytes(r.bytes) })
                 + (r.lost ? ` · ${t('record.lost', { n: r.lost })}` : '')

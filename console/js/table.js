@@ -98,7 +98,10 @@ export class Table {
         const go = step => {
             this.page += step;
             this.refresh();
-            this.render();
+
+            if (this.all) {
+                this.render();
+            }
         };
 
         this.back = button(t('page.back'), { onclick: () => go(-1) });
@@ -130,12 +133,18 @@ export class Table {
     }
 
     async load(signal) {
+        const page = this.page;
+
         try {
             const { rows, whole } = await this.listing.read({
-                start: this.page * this.size, count: this.size,
+                start: page * this.size, count: this.size,
                 search: this.whole(), signal });
 
-            this.set(rows, whole);
+            // another page may have been turned to meanwhile
+
+            if (whole || page === this.page) {
+                this.set(rows, whole);
+            }
 
         } catch (e) {
             if (e instanceof ApiError && !this.rows) {

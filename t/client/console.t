@@ -103,9 +103,8 @@ sub drive {
 
     open my $fh, '-|', 'timeout', '-k', '5', '150', 'sh', '-c',
         'cd "$1" && shift && exec "$@" 2>&1', 'sh', "$objs/console-test",
-        'node', '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
-        "$root/t/console/drive.mjs", "$http/console/", $plain, $chromium,
-        $pictures, "$d/console", port(8035)
+        'node', "$root/t/console/drive.mjs", "$http/console/", $plain,
+        $chromium, $pictures, "$d/console", port(8035)
         or die "node: $!\n";
 
     while (my $line = <$fh>) {
