@@ -42,7 +42,7 @@ function setTheme(name) {
 function route() {
     const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
     const [name, ...rest] = path.split('/');
-    const page = name in pages ? name : 'overview';
+    const page = Object.hasOwn(pages, name) ? name : 'overview';
 
     let id = rest.join('/');
 
