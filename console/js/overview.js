@@ -80,10 +80,10 @@ function tiles(all) {
 
 function eventLine(e) {
     const name = e.stream ? `${e.app}/${e.stream}` : e.app || '';
-    const more = [e.protocol || e.data?.format, e.ip, e.reason,
-                  e.event === 'lost' ? e.count : '',
-                  e.duration_ms !== undefined
-                      ? duration(e.duration_ms / 1000) : '']
+    const time = e.duration_ms ?? (e.event === 'recorded' ? e.duration : 0);
+    const more = [e.protocol, e.format, e.ip, e.reason,
+                  e.event === 'recorded' && bytes(e.bytes),
+                  e.event === 'lost' && e.count, time && duration(time / 1000)]
         .filter(Boolean).join(' · ');
 
     return h('li', {}, h('time', {}, clock(e.time || Date.now())),

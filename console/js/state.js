@@ -158,7 +158,8 @@ async function summaries(signal) {
 // back by itself after a reload.
 
 function events() {
-    const kinds = ['connect', 'close', 'publish', 'unpublish', 'play', 'stop'];
+    const kinds = ['connect', 'close', 'publish', 'unpublish', 'play', 'stop',
+                   ...state.features.dvr ? ['record', 'recorded'] : []];
     const source = new EventSource(place(`events?event=${kinds.join(',')}`));
 
     for (const kind of [...kinds, 'lost']) {
