@@ -62,6 +62,11 @@ typedef enum {
     NGX_MEDIA_METRICS_HLS_FAILED,
     NGX_MEDIA_METRICS_HLS_MISSING,
     NGX_MEDIA_METRICS_HLS_BEHIND,
+    NGX_MEDIA_METRICS_RECORD_ACTIVE,
+    NGX_MEDIA_METRICS_RECORD_BYTES,
+    NGX_MEDIA_METRICS_RECORD_FILES,
+    NGX_MEDIA_METRICS_RECORD_LOST,
+    NGX_MEDIA_METRICS_RECORD_ERRORS,
     NGX_MEDIA_METRICS_STREAM_MAX
 } ngx_media_metrics_stream_e;
 
@@ -218,7 +223,22 @@ static const ngx_media_metrics_family_t
       "Segments that never came to disk.", 0 },
 
     { "nginx_media_hls_disk_behind_segments", "gauge",
-      "Segments that are not on disk yet.", 0 }
+      "Segments that are not on disk yet.", 0 },
+
+    { "nginx_media_record_active", "gauge",
+      "Whether the stream is being recorded.", 0 },
+
+    { "nginx_media_record_bytes_total", "counter",
+      "Bytes written to recordings.", 0 },
+
+    { "nginx_media_record_files_total", "counter",
+      "Recordings that are whole.", 0 },
+
+    { "nginx_media_record_lost_frames_total", "counter",
+      "Frames that no disk took in time.", 0 },
+
+    { "nginx_media_record_errors_total", "counter",
+      "Writes to recordings that failed.", 0 }
 };
 
 
@@ -397,6 +417,14 @@ ngx_media_metrics_values(ngx_media_metrics_t *m,
                                   * NGX_MEDIA_CHUNK_SIZE;
 
     ngx_media_metrics_hls(v, s->index, p->viewers);
+
+    v[NGX_MEDIA_METRICS_RECORD_ACTIVE] = s->live
+                                && ngx_media_api_get(&src->record.active);
+    v[NGX_MEDIA_METRICS_RECORD_BYTES] = ngx_media_api_get(&src->record.total);
+    v[NGX_MEDIA_METRICS_RECORD_FILES] = ngx_media_api_get(&src->record.files);
+    v[NGX_MEDIA_METRICS_RECORD_LOST] = ngx_media_api_get(&src->record.lost);
+    v[NGX_MEDIA_METRICS_RECORD_ERRORS] =
+        ngx_media_api_get(&src->record.errors);
 
     /* the first video track that is there */
 

@@ -93,11 +93,13 @@ static const ngx_media_service_t  ngx_media_record_service = {
 };
 
 
-static ngx_queue_t         ngx_media_records;
-static ngx_thread_pool_t  *ngx_media_record_pool;
-static ngx_event_t         ngx_media_record_holder;
-static ngx_connection_t    ngx_media_record_dummy;
-static ngx_uint_t          ngx_media_record_jobs;
+static ngx_queue_t           ngx_media_records;
+static ngx_media_record_t  **ngx_media_record_of;    /* by index of the source:
+                                                      * the one that is open */
+static ngx_thread_pool_t    *ngx_media_record_pool;
+static ngx_event_t           ngx_media_record_holder;
+static ngx_connection_t      ngx_media_record_dummy;
+static ngx_uint_t            ngx_media_record_jobs;
 
 
 ngx_int_t
@@ -140,22 +142,15 @@ ngx_media_record_init_worker(ngx_cycle_t *cycle)
 static ngx_media_record_t *
 ngx_media_record_find(ngx_media_source_t *src)
 {
-    ngx_queue_t         *q;
     ngx_media_record_t  *r;
 
-    for (q = ngx_queue_head(&ngx_media_records);
-         q != ngx_queue_sentinel(&ngx_media_records);
-         q = ngx_queue_next(q))
-    {
-        r = ngx_queue_data(q, ngx_media_record_t, queue);
-
-        if (r->source == src && !r->over && r->generation == src->generation)
-        {
-            return r;
-        }
+    if (ngx_media_record_of == NULL) {
+        return NULL;
     }
 
-    return NULL;
+    r = ngx_media_record_of[ngx_media_source_index(src)];
+
+    return (r && r->generation == src->generation) ? r : NULL;
 }
 
 
@@ -318,6 +313,15 @@ ngx_media_record_begin(ngx_media_source_t *src, void **policy,
 {
     ngx_media_record_t  *r;
 
+    if (ngx_media_record_of == NULL) {
+        ngx_media_record_of = ngx_calloc(ngx_media_arena()->nsources
+                                         * sizeof(ngx_media_record_t *),
+                                         ngx_cycle->log);
+        if (ngx_media_record_of == NULL) {
+            return;
+        }
+    }
+
     r = ngx_media_record_new(src, policy);
 
     if (r == NULL) {
@@ -332,6 +336,7 @@ ngx_media_record_begin(ngx_media_source_t *src, void **policy,
     }
 
     ngx_queue_insert_tail(&ngx_media_records, &r->queue);
+    ngx_media_record_of[ngx_media_source_index(src)] = r;
 }
 
 
@@ -353,6 +358,7 @@ ngx_media_record_over(ngx_media_record_t *r, ngx_uint_t how)
     }
 
     r->over = how;
+    ngx_media_record_of[ngx_media_source_index(r->source)] = NULL;
 
     if (r->generation == r->source->generation) {
         __atomic_store_n(&r->source->record.active, 0, __ATOMIC_RELEASE);
@@ -438,6 +444,11 @@ ngx_media_record_exit(void)
 
     if (ngx_media_record_holder.timer_set) {
         ngx_del_timer(&ngx_media_record_holder);
+    }
+
+    if (ngx_media_record_of) {
+        ngx_free(ngx_media_record_of);
+        ngx_media_record_of = NULL;
     }
 
     ngx_media_record_pool = NULL;
@@ -933,7 +944,7 @@ ngx_media_record_result(ngx_media_record_t *r)
 
     } else if (r->written && r->failing) {
 
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "\"%V/%V\" is recorded again, %uL frames are lost",
                       &r->app, &r->stream, r->dropped);
 

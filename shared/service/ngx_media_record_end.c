@@ -19,6 +19,8 @@
 #define NGX_MEDIA_RECORD_KEYS      (4 * 1024 * 1024)  /* entries of an index */
 #define NGX_MEDIA_RECORD_CLOSING   (64 * 1024)
 #define NGX_MEDIA_RECORD_LATER     10000              /* ms between tries */
+#define NGX_MEDIA_RECORD_SAY       60                 /* s between the same
+                                                       * log lines */
 
 
 static ngx_int_t ngx_media_record_close(ngx_media_record_end_t *end);
@@ -430,6 +432,7 @@ ngx_media_record_end_done(ngx_event_t *ev)
 {
     u_char                   *p;
     ngx_str_t                 path;
+    static time_t             said;
     ngx_media_recording_t    *rec;
     ngx_media_record_end_t   *end;
     ngx_media_record_head_t  *head;
@@ -470,7 +473,10 @@ ngx_media_record_end_done(ngx_event_t *ev)
                       "\"%V/%s\" was taken away before it was whole",
                       &end->root->path, head->name);
 
-    } else if (end->rc == NGX_ERROR && end->file.mark.tries <= 1) {
+    } else if (end->rc == NGX_ERROR && end->file.mark.tries <= 1
+               && (said == 0 || ngx_time() - said >= NGX_MEDIA_RECORD_SAY))
+    {
+        said = ngx_time();
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, end->err,
                       "\"%V/%s\" can not be finished, it is tried again",

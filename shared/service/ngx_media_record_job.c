@@ -784,6 +784,7 @@ ngx_media_record_rebase(ngx_media_record_t *r, ngx_media_record_batch_t *b)
 static ngx_int_t
 ngx_media_record_create(ngx_media_record_t *r, int root, int64_t begin)
 {
+    ngx_uint_t                n;
     ngx_media_record_head_t  *head;
 
     head = &r->file.head;
@@ -818,7 +819,14 @@ ngx_media_record_create(ngx_media_record_t *r, int root, int64_t begin)
                                        (u_char *) NGX_MEDIA_RECORD_DIR);
     }
 
-    if (ngx_media_record_create_file(r, root) != NGX_OK) {
+    /* dvr_keep may take an empty directory away meanwhile */
+
+    for (n = 0; ngx_media_record_create_file(r, root) != NGX_OK; n++) {
+
+        if (ngx_errno == NGX_ENOENT && n < 3) {
+            continue;
+        }
+
         return ngx_media_record_failed(r, NGX_MEDIA_RECORD_NO_FILE,
                                        head->name);
     }
