@@ -19,7 +19,7 @@
 
 #define NGX_MEDIA_MP4_MOOV_MAX    (512 * 1024 * 1024)   /* bytes */
 #define NGX_MEDIA_MP4_CO64        0xc0000000u           /* bytes of payload */
-#define NGX_MEDIA_MP4_DEPTH       4                     /* trak to stbl */
+#define NGX_MEDIA_MP4_DEPTH       5                     /* trak to stts */
 
 
 typedef struct {
