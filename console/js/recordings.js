@@ -59,11 +59,14 @@ async function remove(r, table) {
 function columns(table) {
     return [
         { id: 'stream', title: 'stream', cls: 'main', text: name },
-        { id: 'begin', title: 'recording.begin', text: r => date(r.begin) },
+        { id: 'begin', title: 'recording.begin', cls: 'long',
+          text: r => date(r.begin),
+          value: r => r.begin, down: true },
         { id: 'duration', title: 'recording.duration', cls: 'num',
-          text: r => duration(r.duration / 1000) },
+          text: r => duration(r.duration / 1000), value: r => r.duration,
+          down: true },
         { id: 'bytes', title: 'recording.bytes', cls: 'num',
-          text: r => bytes(r.bytes) },
+          text: r => bytes(r.bytes), value: r => r.bytes, down: true },
         { id: 'format', title: 'recording.format', text: r => r.format },
         { id: 'state', title: 'state', show(cell, r) {
             if (!cell.firstChild) {
@@ -178,7 +181,7 @@ export default {
             }
         });
 
-        root.append(panel(null, h('div', { class: 'fields' },
+        root.append(panel(null, h('div', { class: 'fields filter' },
             field(t('recordings.of'), of), names), table.root),
             panel(t('export'), h('p', { class: 'muted' }, t('export.text')),
                 exporter(app, stream)));

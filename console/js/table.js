@@ -88,6 +88,7 @@ export class Table {
             ...sorts.map(c => [c.id, t(c.title)])], this.sort,
             value => this.order(value));
         this.sorter.classList.add('sorter');
+        this.sorter.hidden = !sorts.length;
         this.sorter.setAttribute('aria-label', t('sort.by'));
 
         return h('div', { class: 'tools' }, this.input, this.sorter,
