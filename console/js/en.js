@@ -195,7 +195,7 @@ export default {
     'record.list': 'Recordings of this stream',
 
     'recordings.off': 'Recording is not enabled.',
-    'recordings.how': 'This server has no “dvr”. See docs/recording.md.',
+    'recordings.how': 'This server has no “dvr”. See docs/dvr.md.',
     'recordings.none': 'No recordings.',
     'recordings.of': 'Stream',
     'recordings.all': 'all, or app/stream',

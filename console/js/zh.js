@@ -193,7 +193,7 @@ export default {
     'record.list': '该流的录像',
 
     'recordings.off': '未启用录制。',
-    'recordings.how': '此服务器没有“dvr”，参见 docs/recording.md。',
+    'recordings.how': '此服务器没有“dvr”，参见 docs/dvr.md。',
     'recordings.none': '没有录像。',
     'recordings.of': '流',
     'recordings.all': '全部，或 app/stream',
