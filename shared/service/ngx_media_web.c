@@ -99,6 +99,56 @@ ngx_media_web_on_body(char *p, size_t one, size_t n, void *data)
 }
 
 
+/* --- a body that comes in pieces ---------------------------------------- */
+
+static size_t
+ngx_media_web_on_source(char *p, size_t one, size_t size, void *data)
+{
+    ngx_media_web_t *w = data;
+
+    ssize_t  n;
+
+    size *= one;
+    size = (w->left < (off_t) size) ? (size_t) w->left : size;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    n = w->source(w->data, (u_char *) p, size);
+
+    if (n == NGX_AGAIN) {
+        w->paused = 1;
+        return CURL_READFUNC_PAUSE;
+    }
+
+    if (n <= 0) {
+        w->failed = 1;
+        return CURL_READFUNC_ABORT;
+    }
+
+    /* it goes on */
+
+    w->left -= n;
+    ngx_add_timer(&w->event, w->timeout);
+
+    return (size_t) n;
+}
+
+
+void
+ngx_media_web_resume(ngx_media_web_t *w)
+{
+    if (!w->paused || w->over || ngx_media_web_worker.gone) {
+        return;
+    }
+
+    w->paused = 0;
+
+    ngx_media_web_multi_resume(w);
+}
+
+
 static const char *
 ngx_media_web_error(ngx_media_web_t *w, CURLcode code)
 {
@@ -124,7 +174,12 @@ ngx_media_web_error(ngx_media_web_t *w, CURLcode code)
     case CURLE_HTTP2_STREAM:
         return "the connection was closed before the end of the answer";
 
+    case CURLE_ABORTED_BY_CALLBACK:
+        return w->failed ? "what is to be sent can not be read"
+                         : curl_easy_strerror(code);
+
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
         return "the connection was closed while the request was sent";
 
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -171,6 +226,7 @@ static void
 ngx_media_web_finish(ngx_media_web_t *w, const char *error)
 {
     long                     status;
+    curl_off_t               length;
     struct curl_header      *h;
     ngx_media_web_answer_t   a;
 
@@ -178,9 +234,11 @@ ngx_media_web_finish(ngx_media_web_t *w, const char *error)
 
     a.error = error;
     a.took = ngx_current_msec - w->start;
+    a.length = -1;
 
     if (error == NULL) {
         status = 0;
+        length = -1;
         (void) curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
 
         a.status = (ngx_uint_t) status;
@@ -194,6 +252,17 @@ ngx_media_web_finish(ngx_media_web_t *w, const char *error)
             a.location.data = (u_char *) h->value;
             a.location.len = ngx_strlen(h->value);
         }
+
+        if (curl_easy_header(w->easy, "ETag", 0, CURLH_HEADER, -1, &h)
+            == CURLHE_OK)
+        {
+            a.etag.data = (u_char *) h->value;
+            a.etag.len = ngx_strlen(h->value);
+        }
+
+        (void) curl_easy_getinfo(w->easy,
+                                 CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+        a.length = (off_t) length;
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_CORE, w->log, 0,
@@ -339,7 +408,9 @@ ngx_media_web_begin(ngx_media_web_t *w, ngx_str_t *addrs)
     took = ngx_current_msec - w->start;
     took = (took < w->timeout) ? w->timeout - took : 1;
 
-    (void) curl_easy_setopt(w->easy, CURLOPT_TIMEOUT_MS, (long) took);
+    (void) curl_easy_setopt(w->easy, w->source ? CURLOPT_CONNECTTIMEOUT_MS
+                                               : CURLOPT_TIMEOUT_MS,
+                            (long) took);
 
     if (ngx_media_web_multi_add(w) != NGX_OK) {
         ngx_media_web_fail(w, "no memory");
@@ -439,7 +510,10 @@ ngx_media_web_headers(ngx_media_web_t *w, const ngx_media_web_request_t *rq)
     ngx_str_set(&none, "");
     type = rq->content_type.len ? rq->content_type : none;
 
-    if (ngx_media_web_header(w, "Expect:", &none) != NGX_OK
+    /* a large body is asked about before it is sent, libcurl does that */
+
+    if ((rq->source == NULL
+         && ngx_media_web_header(w, "Expect:", &none) != NGX_OK)
         || ngx_media_web_header(w, type.len ? "Content-Type: "
                                             : "Content-Type:", &type)
            != NGX_OK)
@@ -479,7 +553,22 @@ ngx_media_web_method(ngx_media_web_t *w, const ngx_media_web_request_t *rq)
 
     rc = CURLE_OK;
 
-    if (rq->body.len
+    if (rq->source) {
+        w->source = rq->source;
+        w->left = rq->source_size;
+
+        /* a source can not go back, which requests on one connection need */
+
+        rc |= curl_easy_setopt(w->easy, CURLOPT_UPLOAD, 1L);
+        rc |= curl_easy_setopt(w->easy, CURLOPT_INFILESIZE_LARGE,
+                               (curl_off_t) rq->source_size);
+        rc |= curl_easy_setopt(w->easy, CURLOPT_READFUNCTION,
+                               ngx_media_web_on_source);
+        rc |= curl_easy_setopt(w->easy, CURLOPT_READDATA, w);
+        rc |= curl_easy_setopt(w->easy, CURLOPT_HTTP_VERSION,
+                               (long) CURL_HTTP_VERSION_1_1);
+
+    } else if (rq->body.len
         || ngx_media_web_is(&rq->method, "POST")
         || ngx_media_web_is(&rq->method, "PUT"))
     {

@@ -49,6 +49,8 @@ typedef struct {
     ngx_uint_t                  status;    /* 0: no whole answer, see error */
     ngx_str_t                   body;      /* valid during done() */
     ngx_str_t                   location;  /* as it was sent; likewise */
+    ngx_str_t                   etag;      /* the same */
+    off_t                       length;    /* as it says, of HEAD too; or -1 */
     const char                 *error;     /* static text, or NULL */
     ngx_msec_t                  took;
     unsigned                    cut:1;     /* body was longer than max */
@@ -66,6 +68,15 @@ typedef struct {
     ngx_msec_t                  timeout;   /* of it all, names too; 0: 5 s */
     size_t                      max;       /* bytes of answer; 0: 64 KB */
     ngx_log_t                  *log;       /* lives longer, or NULL */
+
+    /*
+     * Instead of body: gives up to n bytes of source_size, never waiting, and
+     * is called again for what follows.  NGX_AGAIN: there are none yet, and
+     * ngx_media_web_resume() will say that there are; NGX_ERROR: the request
+     * ends.  timeout is then how long nothing may go on.
+     */
+    ssize_t                   (*source)(void *data, u_char *p, size_t n);
+    off_t                       source_size;
 
     void                      (*done)(void *data, ngx_media_web_answer_t *a);
     void                       *data;
@@ -90,6 +101,9 @@ ngx_media_web_t *ngx_media_web_send(const ngx_media_web_request_t *rq);
 
 /* Ends a request: done() is not called.  Not from inside of its done(). */
 void ngx_media_web_cancel(ngx_media_web_t *w);
+
+/* A source that said NGX_AGAIN has bytes, or an error.  Not from inside. */
+void ngx_media_web_resume(ngx_media_web_t *w);
 
 /* Requests under way in this worker. */
 ngx_uint_t ngx_media_web_active(void);

@@ -63,12 +63,17 @@ struct ngx_media_web_s {
     size_t                      max;
     size_t                      header;    /* bytes of it seen */
 
+    ssize_t                   (*source)(void *data, u_char *p, size_t n);
+    off_t                       left;      /* bytes of it */
+
     void                      (*done)(void *data, ngx_media_web_answer_t *a);
     void                       *data;
 
     unsigned                    sent:1;    /* libcurl has it */
     unsigned                    cut:1;
     unsigned                    over:1;    /* in its done() */
+    unsigned                    paused:1;  /* its source has nothing yet */
+    unsigned                    failed:1;  /* its source */
 };
 
 
@@ -91,6 +96,8 @@ CURLcode ngx_media_web_multi_setup(CURL *easy);
 /* Begins; ngx_media_web_complete() follows.  NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_media_web_multi_add(ngx_media_web_t *w);
 void ngx_media_web_multi_remove(ngx_media_web_t *w);
+/* Its source was at its end for now. */
+void ngx_media_web_multi_resume(ngx_media_web_t *w);
 
 /* Nothing is under way any more, or something is again. */
 void ngx_media_web_multi_idle(ngx_uint_t idle);

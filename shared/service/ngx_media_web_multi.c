@@ -515,6 +515,24 @@ ngx_media_web_multi_remove(ngx_media_web_t *w)
 
 
 void
+ngx_media_web_multi_resume(ngx_media_web_t *w)
+{
+    CURLcode  rc;
+
+    /* libcurl sets its timer, and reads when that is over */
+
+    rc = curl_easy_pause(w->easy, CURLPAUSE_CONT);
+
+    if (rc != CURLE_OK) {
+        ngx_log_error(NGX_LOG_ALERT, w->log, 0,
+                      "curl_easy_pause() failed: %s", curl_easy_strerror(rc));
+    }
+
+    ERR_clear_error();
+}
+
+
+void
 ngx_media_web_multi_idle(ngx_uint_t idle)
 {
     ngx_event_t  *ev;
