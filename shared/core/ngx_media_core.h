@@ -382,6 +382,22 @@ typedef struct {
 #define NGX_MEDIA_EVENT_COUNTS    4
 
 
+/* what happened to uploads of recordings, of all workers */
+
+#define NGX_MEDIA_UPLOADS_DONE    0
+#define NGX_MEDIA_UPLOADS_FAILED  1   /* given up */
+#define NGX_MEDIA_UPLOADS_RETRIED 2   /* put off */
+#define NGX_MEDIA_UPLOADS_BYTES   3
+#define NGX_MEDIA_UPLOADS_COUNTS  4
+
+#define NGX_MEDIA_UPLOAD_QUEUES   16
+
+typedef struct {
+    uint32_t    root;               /* lock; hash of its path; 0: free */
+    uint32_t    n;                  /* who holds its lock; entries */
+} ngx_media_upload_queue_t;
+
+
 #define NGX_MEDIA_MASTERS         4
 #define NGX_MEDIA_NUMBERS         256
 
@@ -436,6 +452,9 @@ typedef struct {
                                                      * NGX_MEDIA_HOOK_* */
     uint64_t          events[NGX_MEDIA_EVENT_COUNTS];   /* atomic; by
                                                      * NGX_MEDIA_EVENT_* */
+    uint64_t          uploads[NGX_MEDIA_UPLOADS_COUNTS];    /* atomic; by
+                                                     * NGX_MEDIA_UPLOADS_* */
+    ngx_media_upload_queue_t  upload_queue[NGX_MEDIA_UPLOAD_QUEUES];
     uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
                                                      * that were given out to
                                                      * names of this hash are
@@ -516,6 +535,7 @@ extern ngx_module_t  ngx_media_http_module;
 extern ngx_module_t  ngx_media_hook_policy_module;
 extern ngx_module_t  ngx_media_hls_policy_module;
 extern ngx_module_t  ngx_media_record_policy_module;
+extern ngx_module_t  ngx_media_upload_policy_module;
 extern ngx_module_t  ngx_media_access_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

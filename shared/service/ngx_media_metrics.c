@@ -125,6 +125,7 @@ static void ngx_media_metrics_info(ngx_media_metrics_t *m);
 static void ngx_media_metrics_server(ngx_media_metrics_t *m,
     const ngx_media_api_totals_t *t);
 static void ngx_media_metrics_hooks(ngx_media_metrics_t *m);
+static void ngx_media_metrics_uploads(ngx_media_metrics_t *m);
 static void ngx_media_metrics_events(ngx_media_metrics_t *m);
 static void ngx_media_metrics_workers(ngx_media_metrics_t *m);
 static void ngx_media_metrics_streams(ngx_media_metrics_t *m);
@@ -276,6 +277,7 @@ ngx_media_metrics_handler(ngx_http_request_t *r)
     ngx_media_metrics_srs(&m, &totals);
     ngx_media_metrics_server(&m, &totals);
     ngx_media_metrics_hooks(&m);
+    ngx_media_metrics_uploads(&m);
     ngx_media_metrics_events(&m);
     ngx_media_metrics_workers(&m);
     ngx_media_metrics_streams(&m);
@@ -743,6 +745,46 @@ ngx_media_metrics_hooks(ngx_media_metrics_t *m)
         ngx_media_metrics_int(m, names[i][0], "counter", names[i][1],
                               (int64_t) ngx_media_api_get(&n[i]));
     }
+}
+
+
+static void
+ngx_media_metrics_uploads(ngx_media_metrics_t *m)
+{
+    int64_t              queued;
+    uint64_t            *n;
+    ngx_uint_t           i;
+    ngx_media_arena_t   *arena;
+
+    static ngx_str_t  results[] = {
+        ngx_string("{result=\"done\"}"),
+        ngx_string("{result=\"failed\"}"),
+        ngx_string("{result=\"retried\"}")
+    };
+
+    arena = ngx_media_arena();
+    n = arena->uploads;
+    queued = 0;
+
+    for (i = 0; i < NGX_MEDIA_UPLOAD_QUEUES; i++) {
+        queued += ngx_media_api_get(&arena->upload_queue[i].n);
+    }
+
+    ngx_media_metrics_head(m, "nginx_media_uploads_total", "counter",
+                           "Recordings to be copied or uploaded, by what "
+                           "became of it.");
+
+    for (i = 0; i <= NGX_MEDIA_UPLOADS_RETRIED; i++) {
+        ngx_media_metrics_line(m, "nginx_media_uploads_total", &results[i],
+                               (int64_t) ngx_media_api_get(&n[i]), 0);
+    }
+
+    ngx_media_metrics_int(m, "nginx_media_upload_bytes_total", "counter",
+                          "Bytes of recordings that were uploaded.",
+                          (int64_t)
+                          ngx_media_api_get(&n[NGX_MEDIA_UPLOADS_BYTES]));
+    ngx_media_metrics_int(m, "nginx_media_upload_queue", "gauge",
+                          "Recordings that wait for it.", queued);
 }
 
 
