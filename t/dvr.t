@@ -191,6 +191,10 @@ for my $name (sort keys %$files) {
         stream="$stream"\}\s[1-9]\d+$/mx, "$name: metrics: bytes");
 }
 
+is(boxes("$dir/rec/prog/x.mp4"), 'ftyp moov mdat', 'progressive');
+like(boxes("$dir/rec/" . (grep { m!^mp4/.*/x! } @all)[0]),
+    qr/^ftyp moov( moof mdat)+$/, 'fragmented');
+
 for my $name (qw/ flv mp4 ts /) {
     my ($file) = grep { m!^(__defaultVhost__/)?$name/.*\bs\b! } @all;
     my $r = recording($sound, "$dir/rec/$file");
@@ -239,6 +243,22 @@ like($log, qr!flv/x\.flv" is recorded, \d+ ms of "flv/x", \d+ bytes!,
 unlike($log, qr/can not be (made|written|finished)/, 'no errors');
 
 ###############################################################################
+
+sub boxes {
+    my ($file) = @_;
+
+    my ($pos, $head, @boxes) = (0);
+
+    open my $fh, '<:raw', $file or return $!;
+
+    while (read($fh, $head, 8) == 8) {
+        my ($n, $type) = unpack 'Na4', $head;
+        push @boxes, $type;
+        seek $fh, $pos += $n, 0 if $n >= 8;
+    }
+
+    return join ' ', @boxes;
+}
 
 sub events {
     my $text = '';

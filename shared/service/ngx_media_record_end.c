@@ -28,6 +28,8 @@ static ngx_int_t ngx_media_record_close_file(ngx_media_record_file_t *file,
     ngx_media_file_key_t *keys, u_char *buf);
 static ngx_media_file_key_t *ngx_media_record_keys(
     ngx_media_record_file_t *file);
+static ngx_int_t ngx_media_record_table(ngx_media_record_end_t *end,
+    int root);
 static ngx_int_t ngx_media_record_enter(ngx_media_record_end_t *end,
     int root);
 static void ngx_media_record_discard(ngx_media_record_end_t *end, int root);
@@ -352,6 +354,47 @@ ngx_media_record_fill(ngx_media_record_end_t *end, uint64_t bytes)
 }
 
 
+/* an MP4 with an index, as dvr_mp4 says; where that fails it stays as it is */
+
+static ngx_int_t
+ngx_media_record_table(ngx_media_record_end_t *end, int root)
+{
+    u_char                    name[2 * NGX_MEDIA_RECORD_JOURNAL];
+    ngx_int_t                 rc;
+    ngx_media_record_file_t  *file;
+
+    file = &end->file;
+
+    rc = ngx_media_record_progressive(root, file->head.name);
+
+    if (rc != NGX_OK) {
+
+        if (rc == NGX_ERROR) {
+            end->err = ngx_errno;
+
+            if (end->err == ECANCELED) {
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    /* the index is of what it was */
+
+    *ngx_sprintf(name, NGX_MEDIA_RECORD_DIR "/%s/%s.idx", file->head.md5,
+                 file->head.id) = '\0';
+
+    (void) ngx_media_disk_remove(root, name);
+
+    (void) close(file->fd);
+    file->fd = -1;
+
+    return (ngx_media_record_reopen_file(file, root) == NGX_OK) ? NGX_OK
+                                                                : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_media_record_enter(ngx_media_record_end_t *end, int root)
 {
@@ -360,6 +403,12 @@ ngx_media_record_enter(ngx_media_record_end_t *end, int root)
     ngx_media_record_file_t  *file;
 
     file = &end->file;
+
+    if (file->head.progressive
+        && ngx_media_record_table(end, root) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (fstat(file->fd, &st) == -1) {
         return NGX_ERROR;
@@ -449,6 +498,12 @@ ngx_media_record_end_done(ngx_event_t *ev)
                       "\"%V/%s\" is recorded, %uL ms of \"%V/%V\", "
                       "%uL bytes", &end->root->path, head->name,
                       rec->duration, &rec->app, &rec->stream, rec->bytes);
+
+        if (end->err) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, end->err,
+                          "\"%V/%s\" can not be made progressive, it stays in "
+                          "fragments", &end->root->path, head->name);
+        }
 
         ngx_media_record_count(end);
 
