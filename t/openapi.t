@@ -28,7 +28,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live hls/)
-    ->has_daemon('ffmpeg');
+    ->has('threads')->has_daemon('ffmpeg');
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -44,9 +44,15 @@ events {
 media {
     zone 64m;
     idle_timeout 60s;
+    republish_wait 1s;
     hls_fragment 1s;
     hls_session on;
     vhost other.example.com { hls off; }
+    application rec {
+        dvr on;
+        dvr_gap 0s;
+        dvr_path %%TESTDIR%%/dvr/[app]/[stream].[timestamp].flv;
+    }
 }
 
 stream {
@@ -308,6 +314,11 @@ ok(wait_until(sub {
 
 $over->close();
 
+# one that is recorded, twice
+
+my @recorded = map { recorded($_) } 1 .. 2;
+(shift @recorded)->close();
+
 my $streams = {};
 
 ok(wait_until(sub {
@@ -341,8 +352,8 @@ answer('GET', "$v1/vhosts/{id}", "$v1/vhosts/none");
 my @clients = @{get("$v1/clients/?count=100")->{clients}};
 my %kind = map { $_->{type} => 1 } @clients;
 
-is(join(' ', sort keys %kind), 'flv-play flv-publish fmle-publish hls-play'
-    . ' rtmp-play', 'clients of all types');
+is(join(' ', sort keys %kind), 'flash-publish flv-play flv-publish fmle-publish'
+    . ' hls-play rtmp-play', 'clients of all types');
 
 answer('GET', "$v1/clients/{id}", "$v1/clients/$_->{id}") for @clients;
 answer('GET', "$v1/clients/{id}", "$v1/clients/none");
@@ -410,7 +421,8 @@ for my $message (split /\n\n/, $stream) {
 
 is(join("\n", @faults), '', 'events are as described');
 is(join(' ', sort keys %seen),
-    'close connect health play publish stop unpublish', 'events of all kinds');
+    'close connect health play publish record recorded stop unpublish',
+    'events of all kinds');
 
 is(join(' ', $schema->check({ '$ref' => '#/components/schemas/Event' },
     decode_json('{"event":"lost","count":null}'))), '', 'lost');
@@ -446,6 +458,19 @@ is(join("\n", $schema->check({ '$ref' => '#/components/schemas/Versions' },
 done_testing();
 
 ###############################################################################
+
+sub recorded {
+    my ($n) = @_;
+
+    my $p = Test::RTMP->new(port(1935))->connect('rec');
+
+    $p->publish("show$n");
+    $p->video(0, Test::RTMP::avc_config());
+    $p->video(40 * $_, $_ % 25 ? Test::RTMP::avc_inter(2)
+        : Test::RTMP::avc_key(1)) for 0 .. 60;
+
+    return $p;
+}
 
 sub get {
     return decode_json(http_content(http_get($_[0], port => 8081)));
