@@ -155,6 +155,9 @@ my %stream = (
     map({ ("nginx_media_hls_${_}_total" => 'counter vhost,app,stream') }
         qw/ segments parts forced_cuts dropped_parts disk_segments
             disk_failures disk_missing_segments /),
+    nginx_media_record_active => 'gauge vhost,app,stream',
+    map({ ("nginx_media_record_${_}_total" => 'counter vhost,app,stream') }
+        qw/ bytes files lost_frames errors /),
 );
 
 my $m = metrics('nothing is published');
