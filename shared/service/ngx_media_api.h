@@ -13,6 +13,7 @@
  *   ngx_media_api_stream.c   vhosts, streams
  *   ngx_media_api_health.c   tracks of one stream
  *   ngx_media_api_client.c   clients
+ *   ngx_media_record_api.c   recordings, and what is switched on
  *   ngx_media_api_list.c     what lists have in common
  *   ngx_media_metrics.c      Prometheus
  *
@@ -43,21 +44,33 @@
 #define NGX_MEDIA_API_NO_STREAM    2048
 #define NGX_MEDIA_API_NO_CLIENT    2049
 
+/* and those that it has not */
+
+#define NGX_MEDIA_API_NO_RECORDING 2050
+#define NGX_MEDIA_API_RECORDING    2051    /* it is being written */
+#define NGX_MEDIA_API_NO_PATH      2052    /* the application has no dvr_path */
+#define NGX_MEDIA_API_NO_DISK      2053    /* a file can not be changed */
+#define NGX_MEDIA_API_NO_ROOM      2054    /* too many switches */
+
 
 typedef struct {
     ngx_http_request_t  *request;
     ngx_str_t            id;          /* what follows the route */
     ngx_uint_t           code;        /* error: {"code":N} is all */
     ngx_uint_t           write;       /* media_api write */
+    ngx_str_t            callback;    /* of JSONP, or "" */
     ngx_media_json_t     json;
+    ngx_int_t            rc;          /* of what it waited for */
     unsigned             whole:1;     /* the handler writes all of it */
+    unsigned             ready:1;     /* rc holds */
 } ngx_media_api_t;
 
 
 /*
  * Handlers: the document is open as far as {"code":0,...,"pid":"N" and is
  * closed behind them.  Each returns NGX_OK; NGX_DECLINED where api->code tells
- * the error; NGX_BUSY where a worker could not be asked; NGX_ERROR.
+ * the error; NGX_BUSY where a worker could not be asked; NGX_AGAIN where it was
+ * parked; NGX_ERROR.
  */
 
 ngx_int_t ngx_media_api_root(ngx_media_api_t *api);
@@ -84,6 +97,22 @@ ngx_int_t ngx_media_api_kick(ngx_media_api_t *api);
 
 /* POST of a stream with ?action=republish: closes its publisher */
 ngx_int_t ngx_media_api_republish(ngx_media_api_t *api);
+
+/* POST of a stream with ?action=record: switches it */
+ngx_int_t ngx_media_api_record(ngx_media_api_t *api);
+/* POST to the list: of a stream that is named */
+ngx_int_t ngx_media_api_record_name(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_recordings(ngx_media_api_t *api);
+/* DELETE of a recording */
+ngx_int_t ngx_media_api_recording_remove(ngx_media_api_t *api);
+
+/*
+ * A handler that needs longer returns _park(), and calls _resume() later, in
+ * the same worker, with what it would have returned.  The request stays until
+ * then, whatever its client does.
+ */
+ngx_int_t ngx_media_api_park(ngx_media_api_t *api);
+void ngx_media_api_resume(ngx_media_api_t *api, ngx_int_t rc);
 
 /* location directive media_metrics: the answer, a status of HTTP or NGX_* */
 ngx_int_t ngx_media_metrics_handler(ngx_http_request_t *r);
@@ -157,6 +186,14 @@ typedef struct {
 
 /* Fills *s, its strings lie in s->text.  NGX_DECLINED: no source there. */
 ngx_int_t ngx_media_api_source(uint32_t idx, ngx_media_api_source_t *s);
+
+/* the live or remembered one of api->id; NGX_DECLINED, api->code is set */
+ngx_int_t ngx_media_api_stream_find(ngx_media_api_t *api,
+    ngx_media_api_source_t *s);
+
+/* "record": what is recorded of it */
+void ngx_media_api_stream_record(ngx_media_json_t *j,
+    ngx_media_api_source_t *s);
 
 /* "health": what its tracks and players are like */
 void ngx_media_api_health(ngx_media_json_t *j, ngx_media_api_source_t *s);

@@ -50,6 +50,7 @@ typedef struct {
 } ngx_media_api_route_t;
 
 #define NGX_MEDIA_API_ID          1         /* one follows; path ends in '/' */
+#define NGX_MEDIA_API_LIST        8         /* post is to the list, not to one */
 #define NGX_MEDIA_API_BARE        2         /* nothing but code before it */
 #define NGX_MEDIA_API_WHOLE       4         /* the handler writes all of it */
 
@@ -67,6 +68,7 @@ static ngx_int_t ngx_media_api_denied(ngx_media_api_t *api,
     ngx_str_t *callback);
 static ngx_int_t ngx_media_api_run(ngx_media_api_t *api,
     ngx_media_api_handler_pt handler, ngx_uint_t flags, ngx_str_t *callback);
+static void ngx_media_api_parked(ngx_http_request_t *r);
 static ngx_int_t ngx_media_api_end(ngx_media_api_t *api, ngx_int_t rc,
     ngx_uint_t status, ngx_str_t *callback);
 static void ngx_media_api_begin(ngx_media_api_t *api, ngx_uint_t flags,
@@ -145,6 +147,13 @@ ngx_module_t  ngx_media_api_module = {
 
 static const ngx_media_api_action_t  ngx_media_api_stream_actions[] = {
     { ngx_string("republish"), ngx_media_api_republish },
+    { ngx_string("record"), ngx_media_api_record },
+    { ngx_null_string, NULL }
+};
+
+
+static const ngx_media_api_action_t  ngx_media_api_recording_actions[] = {
+    { ngx_string("record"), ngx_media_api_record_name },
     { ngx_null_string, NULL }
 };
 
@@ -215,6 +224,11 @@ static const ngx_media_api_route_t  ngx_media_api_routes[] = {
       ngx_media_api_clients, ngx_media_api_kick, NULL,
       ngx_null_string },
 
+    { ngx_string("/api/v1/recordings/"), NGX_MEDIA_API_ID|NGX_MEDIA_API_LIST,
+      ngx_media_api_recordings, ngx_media_api_recording_remove,
+      ngx_media_api_recording_actions,
+      ngx_null_string },
+
     { ngx_string("/api/v1/raw"), NGX_MEDIA_API_BARE,
       ngx_media_api_raw, NULL, NULL,
       ngx_null_string },
@@ -245,9 +259,8 @@ static ngx_int_t
 ngx_media_api_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
-    ngx_str_t                     callback;
     ngx_uint_t                    redirect;
-    ngx_media_api_t               api;
+    ngx_media_api_t              *api;
     ngx_media_api_loc_conf_t     *alcf;
     const ngx_media_api_route_t  *route;
 
@@ -256,13 +269,19 @@ ngx_media_api_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ngx_memzero(&api, sizeof(ngx_media_api_t));
-    api.request = r;
+    /* in memory of the request: an answer may come later */
+
+    api = ngx_pcalloc(r->pool, sizeof(ngx_media_api_t));
+    if (api == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    api->request = r;
 
     alcf = ngx_http_get_module_loc_conf(r, ngx_media_api_module);
-    api.write = (alcf->mode == NGX_MEDIA_API_WRITE);
+    api->write = (alcf->mode == NGX_MEDIA_API_WRITE);
 
-    route = ngx_media_api_match(&r->uri, &api.id, &redirect);
+    route = ngx_media_api_match(&r->uri, &api->id, &redirect);
 
     if (route == NULL) {
         return NGX_HTTP_NOT_FOUND;
@@ -280,23 +299,23 @@ ngx_media_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    if (ngx_media_api_callback(r, &callback) != NGX_OK) {
+    if (ngx_media_api_callback(r, &api->callback) != NGX_OK) {
         return NGX_HTTP_BAD_REQUEST;
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_media_api_change(&api, route, &callback);
+        return ngx_media_api_change(api, route, &api->callback);
     }
 
-    if (ngx_media_api_jsonp_changes(r, &callback)) {
-        return ngx_media_api_denied(&api, &callback);
+    if (ngx_media_api_jsonp_changes(r, &api->callback)) {
+        return ngx_media_api_denied(api, &api->callback);
     }
 
     if (route->get == NULL) {
         return ngx_media_api_redirect(r, &route->to);
     }
 
-    return ngx_media_api_run(&api, route->get, route->flags, &callback);
+    return ngx_media_api_run(api, route->get, route->flags, &api->callback);
 }
 
 
@@ -350,7 +369,7 @@ ngx_media_api_match(ngx_str_t *uri, ngx_str_t *id, ngx_uint_t *redirect)
 }
 
 
-/* methods that change something: DELETE and POST, both of one id */
+/* methods that change something: DELETE of one id, POST to one or to a list */
 
 static ngx_int_t
 ngx_media_api_change(ngx_media_api_t *api, const ngx_media_api_route_t *route,
@@ -360,7 +379,9 @@ ngx_media_api_change(ngx_media_api_t *api, const ngx_media_api_route_t *route,
 
     r = api->request;
 
-    if (r->method == NGX_HTTP_POST && route->post && api->id.len) {
+    if (r->method == NGX_HTTP_POST && route->post
+        && (api->id.len != 0) == !(route->flags & NGX_MEDIA_API_LIST))
+    {
 
         if (callback->len || !api->write || !ngx_media_api_may_change(r, 1)) {
             return ngx_media_api_denied(api, callback);
@@ -443,11 +464,85 @@ static ngx_int_t
 ngx_media_api_run(ngx_media_api_t *api, ngx_media_api_handler_pt handler,
     ngx_uint_t flags, ngx_str_t *callback)
 {
+    ngx_int_t  rc;
+
     api->whole = (flags & NGX_MEDIA_API_WHOLE) ? 1 : 0;
 
     ngx_media_api_begin(api, flags, callback);
 
-    return ngx_media_api_end(api, handler(api), NGX_HTTP_OK, callback);
+    rc = handler(api);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    return ngx_media_api_end(api, rc, NGX_HTTP_OK, callback);
+}
+
+
+/*
+ * The request waits for something else.  It stays where it is (blocked), also
+ * where its client goes, until it is resumed.
+ */
+
+ngx_int_t
+ngx_media_api_park(ngx_media_api_t *api)
+{
+    ngx_http_request_t  *r;
+
+    r = api->request;
+
+    r->main->count++;
+    r->main->blocked++;
+    r->aio = 1;
+
+    ngx_http_set_ctx(r, api, ngx_media_api_module);
+    r->write_event_handler = ngx_media_api_parked;
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_media_api_resume(ngx_media_api_t *api, ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = api->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    api->rc = rc;
+    api->ready = 1;
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    /* the one below, or nginx's own where the request was given up */
+
+    r->write_event_handler(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_media_api_parked(ngx_http_request_t *r)
+{
+    ngx_media_api_t  *api;
+
+    api = ngx_http_get_module_ctx(r, ngx_media_api_module);
+
+    if (!api->ready) {
+        return;
+    }
+
+    api->ready = 0;
+
+    ngx_http_finalize_request(r, ngx_media_api_end(api, api->rc, NGX_HTTP_OK,
+                                                   &api->callback));
 }
 
 
@@ -670,8 +765,13 @@ ngx_media_api_not_allowed(ngx_http_request_t *r,
     static ngx_str_t  reads = ngx_string("GET, HEAD, OPTIONS");
     static ngx_str_t  removes = ngx_string("GET, HEAD, DELETE, OPTIONS");
     static ngx_str_t  posts = ngx_string("GET, HEAD, POST, OPTIONS");
+    static ngx_str_t  both = ngx_string("GET, HEAD, POST, DELETE, OPTIONS");
 
     allow = route->remove ? &removes : route->post ? &posts : &reads;
+
+    if (route->remove && route->post) {
+        allow = &both;
+    }
 
     if (ngx_media_http_header(r, "Allow", allow) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -43,8 +43,6 @@ static void ngx_media_api_vhost_write(ngx_media_json_t *j,
     ngx_media_api_vhost_t *v);
 static void ngx_media_api_vhost_hls(ngx_media_json_t *j,
     ngx_media_api_vhost_t *v);
-static ngx_int_t ngx_media_api_stream_find(ngx_media_api_t *api,
-    ngx_media_api_source_t *s);
 static void ngx_media_api_stream_write(ngx_media_json_t *j,
     ngx_media_api_source_t *s, uint32_t clients);
 static void ngx_media_api_stream_publish(ngx_media_json_t *j,
@@ -419,7 +417,7 @@ ngx_media_api_streams(ngx_media_api_t *api)
 
 /* the source that has this id */
 
-static ngx_int_t
+ngx_int_t
 ngx_media_api_stream_find(ngx_media_api_t *api, ngx_media_api_source_t *s)
 {
     uint32_t  i, n;
@@ -523,6 +521,7 @@ ngx_media_api_stream_write(ngx_media_json_t *j, ngx_media_api_source_t *s,
     ngx_media_json_key_int(j, "dropped", ngx_media_api_get(&src->dropped));
     ngx_media_api_stream_memory(j, src);
     ngx_media_api_stream_hls(j, s);
+    ngx_media_api_stream_record(j, s);
 }
 
 

@@ -373,11 +373,26 @@ ngx_media_archive_cmp_entry(const void *one, const void *two)
 ngx_media_archive_entry_t *
 ngx_media_archive_entry(ngx_media_archive_file_t *file, const u_char *id)
 {
-    ngx_uint_t  i;
+    ngx_int_t   rc;
+    ngx_uint_t  low, high, i;
 
-    for (i = 0; i < file->n; i++) {
-        if (ngx_memcmp(file->entry[i].pos, id, NGX_MEDIA_ARCHIVE_ID) == 0) {
+    low = 0;
+    high = file->n;
+
+    while (low < high) {
+
+        i = low + (high - low) / 2;
+        rc = ngx_memcmp(file->entry[i].pos, id, NGX_MEDIA_ARCHIVE_ID);
+
+        if (rc == 0) {
             return &file->entry[i];
+        }
+
+        if (rc < 0) {
+            low = i + 1;
+
+        } else {
+            high = i;
         }
     }
 

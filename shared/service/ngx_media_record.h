@@ -49,6 +49,7 @@
 #include "ngx_media_core.h"
 #include "ngx_media_disk.h"
 #include "ngx_media_file.h"
+#include "ngx_media_json.h"
 
 
 #define NGX_MEDIA_RECORD_DIR       ".dvr"
@@ -138,6 +139,14 @@ void ngx_media_record_md5(u_char *md5, const ngx_str_t *vhost,
 void ngx_media_record_id(u_char *id, int64_t begin, const u_char *md5);
 /* When it begins, or -1: that is no id. */
 int64_t ngx_media_record_id_time(const u_char *id, size_t n);
+
+
+/*
+ * Members of its object in the API and in events (ngx_media_record_api.c);
+ * upload: "none", "queued", "done", "failed".
+ */
+void ngx_media_record_json(ngx_media_json_t *j, const ngx_media_recording_t *r,
+    const char *upload);
 
 
 /* --- the recorder (ngx_media_record.c) ---------------------------------- */
