@@ -148,7 +148,7 @@ my $stream = 'id:s name:s vhost:s app:s tcUrl:s url:s live_ms:i clients:i'
     . ' video{codec:s profile:s level:s width:i height:i}'
     . ' audio{codec:s sample_rate:i channel:i profile:s}'
     . ' audio_frames:i video_frames:i dropped:i memory{bytes:i chunks:i}'
-    . ' hls:n';
+    . ' hls:n record{switch:s active:b lost:i}';
 
 (my $silent = $stream) =~ s/video\{.*?\} audio\{.*?\}/video:n audio:n/;
 $silent =~ s/ cid:s//;
@@ -174,7 +174,7 @@ is(shape('/'), "$head urls{api:s}", 'root');
 is(shape('/api/'), "$head urls{v1:s}", 'api');
 is(shape('/api/v1/'), "$head urls{openapi.json:s versions:s summaries:s"
     . ' rusages:s self_proc_stats:s system_proc_stats:s meminfos:s authors:s'
-    . ' features:s requests:s vhosts:s streams:s clients:s raw:s}'
+    . ' features:s requests:s vhosts:s streams:s clients:s recordings:s raw:s}'
     . ' tests{requests:s errors:s redirects:s [vhost]:s}', 'api v1');
 
 is(shape('/api/v1/versions'), "$head data{major:i minor:i revision:i"

@@ -50,7 +50,7 @@ typedef struct {
 } ngx_media_api_route_t;
 
 #define NGX_MEDIA_API_ID          1         /* one follows; path ends in '/' */
-#define NGX_MEDIA_API_LIST        8         /* post is to the list, not to one */
+#define NGX_MEDIA_API_LIST        8         /* POST is to the list */
 #define NGX_MEDIA_API_BARE        2         /* nothing but code before it */
 #define NGX_MEDIA_API_WHOLE       4         /* the handler writes all of it */
 

@@ -1449,9 +1449,6 @@ ngx_media_api_stream_record(ngx_media_json_t *j, ngx_media_api_source_t *s)
         ngx_media_json_key_int(j, "bytes", (int64_t) r.bytes);
     }
 
-    ngx_media_json_key_int(j, "files",
-                           (int64_t) ngx_media_api_get(
-                                                  &s->source->record.files));
     ngx_media_json_key_int(j, "lost",
                            (int64_t) ngx_media_api_get(
                                                   &s->source->record.lost));
