@@ -9,7 +9,8 @@
  *                             of a thread, what its answer becomes
  *   ngx_media_vod_job.c       threads: recordings, files, indexes
  *   ngx_media_vod_list.c      threads: playlists
- *   ngx_media_vod_export.c    ranges of time as one file
+ *   ngx_media_vod_export.c    threads: a range of time as one file,
+ *   ngx_media_vod_send.c      which is sent
  *
  * All that touches a disk is done by a thread, but for the media itself, which
  * nginx sends out of the file.  A job is the thread's while it runs; it has a
@@ -192,11 +193,11 @@ void ngx_media_vod_list_run(ngx_media_vod_job_t *job);
 size_t ngx_media_vod_list_head(ngx_media_vod_job_t *job, u_char *buf,
     size_t n);
 
-/* _export.c */
+/* _export.c, _send.c */
 
 void ngx_media_vod_export_run(ngx_media_vod_job_t *job);
-ngx_int_t ngx_media_vod_export_send(ngx_media_vod_ctx_t *ctx);
 void ngx_media_vod_export_free(ngx_media_vod_job_t *job);
+ngx_int_t ngx_media_vod_export_send(ngx_media_vod_ctx_t *ctx);
 
 
 #endif /* _NGX_MEDIA_VOD_H_INCLUDED_ */

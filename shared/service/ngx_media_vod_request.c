@@ -48,6 +48,7 @@ static ngx_int_t ngx_media_vod_file_done(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_file_send(ngx_media_vod_ctx_t *ctx,
     ngx_pool_cleanup_file_t *clnf);
 static ngx_int_t ngx_media_vod_list_done(ngx_media_vod_ctx_t *ctx);
+static ngx_int_t ngx_media_vod_export_done(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_list_send(ngx_media_vod_ctx_t *ctx,
     u_char *head, size_t n);
 static void ngx_media_vod_other(ngx_media_vod_ctx_t *ctx);
@@ -369,6 +370,11 @@ ngx_media_vod_start(ngx_media_vod_ctx_t *ctx)
         job->done = ngx_media_vod_file_done;
         break;
 
+    case NGX_MEDIA_VOD_NAME_EXPORT:
+        job->run = ngx_media_vod_export_run;
+        job->done = ngx_media_vod_export_done;
+        break;
+
     default: /* NGX_MEDIA_VOD_NAME_LIST */
 
         if (ngx_media_vod_args(ctx) != NGX_OK) {
@@ -685,6 +691,7 @@ ngx_media_vod_done(ngx_event_t *ev)
 static void
 ngx_media_vod_job_free(ngx_media_vod_job_t *job)
 {
+    ngx_media_vod_export_free(job);
     ngx_media_vod_file_close(&job->file);
     ngx_media_vod_root_close(job);
 
@@ -909,6 +916,16 @@ ngx_media_vod_list_send(ngx_media_vod_ctx_t *ctx, u_char *head, size_t n)
     out[2].next = NULL;
 
     return ngx_http_output_filter(r, &out[0]);
+}
+
+
+static ngx_int_t
+ngx_media_vod_export_done(ngx_media_vod_ctx_t *ctx)
+{
+    ngx_media_vod_other(ctx);
+
+    return (ctx->job->status == NGX_OK) ? ngx_media_vod_export_send(ctx)
+                                        : ctx->job->status;
 }
 
 
