@@ -68,7 +68,7 @@ export class Graph {
 
         this.title = title;
         this.root = h('figure', { class: 'graph' },
-            h('figcaption', {}, h('h3', {}, title), this.legend), this.svg);
+            h('figcaption', {}, h('h2', {}, title), this.legend), this.svg);
 
         this.svg.addEventListener('pointermove', e => this.point(e));
         this.svg.addEventListener('pointerleave', () => this.point(null));

@@ -17,6 +17,7 @@ use base qw/ Exporter /;
 our @EXPORT = qw/ server seconds publish_clip live analyse check_played
     run_for as_user found packages script open_page reported fields /;
 
+use File::Compare qw/ compare /;
 use File::Copy qw/ copy /;
 use File::Path qw/ make_path /;
 use List::Util qw/ max min /;
@@ -286,7 +287,8 @@ sub packages {
         return $file;
     };
 
-    return $first->() if $first->();
+    return $first->() if $first->()
+        && compare("$from/package-lock.json", "$dir/package-lock.json") == 0;
 
     found('npm');
     make_path($dir);

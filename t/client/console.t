@@ -31,7 +31,7 @@ my $root = $Test::Nginx::ROOT;
 my $objs = $ENV{TEST_NGINX_OBJS} || "$root/objs";
 
 my $modules = packages('console', "$objs/console-test",
-    qw! playwright-core/package.json jsqr/package.json !);
+    'playwright-core/package.json');
 
 plan(skip_all => 'no playwright-core') unless $modules;
 plan(skip_all => 'no libraries for the console')

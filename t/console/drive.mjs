@@ -7,7 +7,7 @@
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 
@@ -17,6 +17,7 @@ const [base, other, executablePath, pictures, source, rtmpPort]
 const require = createRequire(join(process.cwd(), 'package.json'));
 const { chromium } = require('playwright-core');
 const jsQR = require('jsqr');
+const rules = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const hostile = '<img src=x onerror=alert(1)>';
 const origin = new URL(base).origin;
@@ -510,6 +511,26 @@ async function reach(page) {
             || x.labels?.length)).map(x => x.outerHTML));
 
     ok(unnamed.length === 0, 'everything has a name', unnamed.join());
+
+    // contrast, roles, labels, headings: in both colours
+
+    for (const [route, colorScheme] of [['overview', 'light'],
+        ['streams', 'dark'], ['publish', 'light'], ['clients', 'dark']])
+    {
+        await page.emulateMedia({ colorScheme });
+        await go(page, route);
+        await page.locator('.panel').first().waitFor();
+        await page.evaluate(rules);
+
+        const found = await page.evaluate(async () =>
+            (await window.axe.run()).violations.map(v =>
+                `${v.id}: ${v.nodes[0].html}`));
+
+        ok(found.length === 0, `for everybody: ${route}, ${colorScheme}`,
+           found.join());
+    }
+
+    await page.emulateMedia({ colorScheme: 'light' });
 }
 
 
