@@ -27,7 +27,7 @@ int
 ngx_media_disk_dir(int root, const u_char *name, const u_char **base,
     ngx_uint_t make)
 {
-    int            fd, next, err;
+    int            fd, next, err, made;
     u_char         level[256];
     const u_char  *p, *slash;
 
@@ -50,13 +50,23 @@ ngx_media_disk_dir(int root, const u_char *name, const u_char **base,
 
         (void) ngx_cpystrn(level, (u_char *) p, (size_t) (slash - p) + 1);
 
-        if (make) {
-            (void) mkdirat(fd, (char *) level, NGX_MEDIA_DISK_DIR_MODE);
+        made = 0;
+
+        if (make
+            && mkdirat(fd, (char *) level, NGX_MEDIA_DISK_DIR_MODE) == -1)
+        {
+            made = errno;
         }
 
         next = openat(fd, (char *) level,
                       O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
         err = errno;
+
+        /* why it is not there */
+
+        if (next == -1 && err == ENOENT && made) {
+            err = made;
+        }
 
         (void) close(fd);
 

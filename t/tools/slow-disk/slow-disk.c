@@ -51,6 +51,7 @@ typedef struct {
 } slow_rule_t;
 
 
+static void slow_init(void) __attribute__((constructor));
 static void *slow_real(const char *name);
 static int slow_below(const char *path, size_t n);
 static int slow_at(char *buf, int dir, const char *path);
@@ -58,6 +59,26 @@ static int slow_fd(char *buf, int fd);
 static slow_rule_t slow_rule(const char *call, const char *path);
 static int slow_do(const char *call, const char *path);
 static int slow_open(int dir, const char *path, int flags, mode_t mode);
+
+
+static char  slow_dir[PATH_MAX], slow_control[PATH_MAX], slow_log[PATH_MAX];
+
+
+/* what is preloaded may clear its environment, as nginx does */
+
+static void
+slow_init(void)
+{
+    const char  *dir, *control, *log;
+
+    dir = getenv("SLOW_DISK_DIR");
+    control = getenv("SLOW_DISK_CONTROL");
+    log = getenv("SLOW_DISK_LOG");
+
+    (void) snprintf(slow_dir, PATH_MAX, "%s", dir ? dir : "");
+    (void) snprintf(slow_control, PATH_MAX, "%s", control ? control : "");
+    (void) snprintf(slow_log, PATH_MAX, "%s", log ? log : "");
+}
 
 
 /* not open() of the C library, which may be ours */
@@ -94,18 +115,11 @@ slow_real(const char *name)
 static int
 slow_below(const char *path, size_t n)
 {
-    size_t       len;
-    const char  *dir;
+    size_t  len;
 
-    dir = getenv("SLOW_DISK_DIR");
+    len = strlen(slow_dir);
 
-    if (dir == NULL) {
-        return 0;
-    }
-
-    len = strlen(dir);
-
-    return n >= len && memcmp(path, dir, len) == 0
+    return len && n >= len && memcmp(path, slow_dir, len) == 0
            && (n == len || path[len] == '/');
 }
 
@@ -174,14 +188,12 @@ slow_rule(const char *call, const char *path)
     int          fd;
     char         text[4096], name[32], err[32], match[512], *line, *next;
     ssize_t      n;
-    const char  *file;
     slow_rule_t  rule;
 
     rule.ms = 0;
     rule.err = 0;
 
-    file = getenv("SLOW_DISK_CONTROL");
-    fd = file ? slow_raw_open(file, O_RDONLY) : -1;
+    fd = slow_control[0] ? slow_raw_open(slow_control, O_RDONLY) : -1;
 
     if (fd == -1) {
         return rule;
@@ -221,7 +233,6 @@ slow_do(const char *call, const char *path)
 {
     int              fd, n, ms, err;
     char             line[PATH_MAX + 128];
-    const char      *file;
     slow_rule_t      rule;
     struct timespec  step;
 
@@ -239,8 +250,7 @@ slow_do(const char *call, const char *path)
         (void) nanosleep(&step, NULL);
     }
 
-    file = getenv("SLOW_DISK_LOG");
-    fd = file ? slow_raw_open(file, O_WRONLY|O_CREAT|O_APPEND) : -1;
+    fd = slow_log[0] ? slow_raw_open(slow_log, O_WRONLY|O_CREAT|O_APPEND) : -1;
 
     if (fd != -1) {
         n = snprintf(line, sizeof(line), "%d %d %d %s %s\n", (int) getpid(),

@@ -223,7 +223,8 @@ sub units {
 #     again => 0          who is cut comes back and goes on with the clip
 #     pause => { POSITION => seconds }   goes away there for so long
 #     host                of tcUrl
-#     bursts => 0         seconds of the clip that are sent at once
+#     control             one of the names: how late its frames are is told as
+#                         {control}, what the machine itself does
 
 sub sender {
     my ($t, $m, %o) = @_;
@@ -297,7 +298,7 @@ sub run {
 
     $self->connect($_, $from, $start) for @clients;
 
-    my $begin = time() - ($self->{burst} || 0);
+    my $begin = time();
     my $pos = $from;
     my ($stall, $last) = (0, time());
     my %at;
@@ -390,8 +391,12 @@ sub run {
 
                 # what was sent before it came is not late
 
-                $result{late} = $late if $player->{n}++
-                    && $was->[0] > $player->{begun} && $late > $result{late};
+                next unless $player->{n}++ && $was->[0] > $player->{begun};
+
+                my $of = $player->{name} eq ($self->{control} // '')
+                    ? 'control' : 'late';
+
+                $result{$of} = $late if $late > ($result{$of} || 0);
             }
         }
     }
@@ -574,15 +579,20 @@ sub recording {
     return $r;
 }
 
-# Which frames of a span of the clip none of these recordings has; '' or the
-# first of them and how many.  A track's first frames, which come before the
-# first keyframe, are no loss.  Frames that two recordings have are told too.
+# Which frames of a span of the clip none of these recordings has; '' or how
+# many and where.  What comes before the first keyframe is no loss.  Frames that
+# two recordings have are told too.
 
 sub lacks {
     my ($m, $span, @recordings) = @_;
 
     my (%has, @lacks, @twice);
     my ($from, $to) = @$span;
+
+    if ($m->{config}{9}) {
+        $from++ while $from < $to && !($m->{frames}[$from]{type} == 9
+            && $m->{frames}[$from]{key});
+    }
 
     $has{$_}++ for map { @{$_->{frames}} } @recordings;
 
@@ -936,7 +946,7 @@ sub new {
     print $s "GET /$name.flv HTTP/1.0" . CRLF . 'Host: localhost' . CRLF
         . CRLF;
 
-    return bless { socket => $s, in => '', head => 1, n => 0,
+    return bless { socket => $s, in => '', head => 1, n => 0, name => $name,
         begun => Time::HiRes::time() }, $class;
 }
 
