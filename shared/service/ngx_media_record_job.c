@@ -776,8 +776,10 @@ ngx_media_record_rebase(ngx_media_record_t *r, ngx_media_record_batch_t *b)
     step = b->dts - (f->base + f->end);
 
     if (step < 0 || step > passed + NGX_MEDIA_RECORD_LATE) {
-        ngx_media_file_rebase(f, passed);
+        step = passed;
     }
+
+    ngx_media_file_rebase(f, step);
 }
 
 
