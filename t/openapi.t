@@ -169,7 +169,7 @@ is(join("\n", @faults), '', 'nothing hangs in the air');
 
 # what the description has, those who read prose find as well
 
-my $prose = join '', map { slurp("../docs/$_.md") } qw/ api events access /;
+my $prose = join '', map { slurp("../docs/$_.md") } qw/ api events access dvr /;
 my %word;
 
 walk($doc, sub {
@@ -233,8 +233,11 @@ my %argument = map { $_->{name} => 1 } grep { $_->{in} eq 'query' }
     map { $schema->follow($_) } map { @{$_->{parameters} || []} }
     map { values %$_ } values %{$doc->{paths}};
 
-for my $file (glob('../shared/service/ngx_media_api_*.c')) {
-    my @names = slurp($file) =~ /\b(?:ngx_http_arg|ngx_media_api_arg\w*)\(
+for my $file (glob('../shared/service/ngx_media_api_*.c'
+    . ' ../shared/service/ngx_media_record_api.c'))
+{
+    my @names = slurp($file) =~ /\b(?:ngx_http_arg|ngx_media_api_arg\w*
+        |ngx_media_record_(?:arg|time))\(
         [^"();]*(?:\(u_char\ \*\))?\s*"(\w+)"/gx;
 
     push @faults, map { "$file: $_" }
@@ -337,7 +340,7 @@ my $v1 = '/api/v1';
 answer('GET', $_, $_) for '/', '/api/', "$v1/", "$v1/openapi.json",
     map { "$v1/$_" } qw! versions summaries rusages self_proc_stats
     system_proc_stats meminfos authors features requests vhosts/ streams/
-    clients/ raw tests/requests tests/errors !;
+    clients/ recordings/ raw tests/requests tests/errors !;
 
 answer('GET', "$v1/raw", "$v1/raw?rpc=raw");
 answer('GET', "$v1/streams/", "$v1/streams/?start=1&count=2");
@@ -359,6 +362,20 @@ answer('GET', "$v1/clients/{id}", "$v1/clients/$_->{id}") for @clients;
 answer('GET', "$v1/clients/{id}", "$v1/clients/none");
 answer('GET', "$v1/tests/redirects", "$v1/tests/redirects");
 answer('GET', '/metrics', '/metrics');
+
+# recordings: one that is whole, one that is being written
+
+my $list = "$v1/recordings/";
+my %state = map { $_->{state} => $_ } @{get($list)->{recordings}};
+
+is(join(' ', sort keys %state), 'complete recording', 'recordings');
+ok(get("$v1/streams/?count=100")->{streams}[-1]{record}, 'of a stream');
+
+answer('GET', $list, "$list?vhost=__defaultVhost__&app=rec&stream=show1"
+    . '&from=1&to=9999999999999&start=0&count=1');
+answer('GET', $list, "$list?from=x");
+answer('GET', "$list\{id}", "$list$_->{id}") for values %state;
+answer('GET', "$list\{id}", "${list}none");
 
 # with callback, good and bad
 
@@ -388,6 +405,26 @@ answer('POST', "$v1/streams/{id}", $one);
 answer('POST', "$v1/streams/{id}", "$one?action=republish",
     'Origin: http://example.com');
 answer('POST', "$v1/streams/{id}", "$one?action=republish");
+
+my $switch = "action=record&switch";
+
+answer('POST', "$v1/streams/{id}", "$one?$switch=auto");
+answer('POST', "$v1/streams/{id}", "$one?$switch=on");
+answer('POST', "$v1/streams/{id}", "$one?$switch=x");
+answer('POST', $list, "$list?$switch=off&app=rec&stream=show3");
+answer('POST', $list, "$list?$switch=on&app=live&stream=show3");
+answer('POST', $list, "$list?$switch=off&app=rec");
+answer('POST', $list, "$list?action=none");
+answer('POST', $list, $list);
+answer('POST', $list, "$list?$switch=off&app=rec&stream=show3",
+    'Origin: http://example.com');
+
+answer('DELETE', "$list\{id}", "${list}none");
+answer('DELETE', "$list\{id}", "${list}none?callback=a(");
+answer('DELETE', "$list\{id}", "$list$state{recording}{id}");
+answer('DELETE', "$list\{id}", "$list$state{complete}{id}",
+    'Origin: http://example.com');
+answer('DELETE', "$list\{id}", "$list$state{complete}{id}");
 
 # what media_metrics and media_events refuse
 
