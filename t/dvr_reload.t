@@ -102,8 +102,8 @@ is($long->end(whole => 1)->{said}, '', 'those who stayed');
 # workers die: who comes back goes on with what they wrote
 
 $p = sender($t, $m, names => [ map { "$_/dies" } @formats ], again => 1,
-    to => at(6));
-$p->wait_sent(2000);
+    to => at(4.4));
+$p->wait_sent(1600);
 
 ok(wait_until(sub { my %old = map { $_ => 1 } @old;
     !grep { $old{$_} } $t->all_workers() }, 5), 'old workers go');
@@ -118,7 +118,7 @@ ok(wait_until(sub { $hook->requests('/dvr') >= 2 + @names + 3 }, 12),
 # nginx dies: another one finishes what it wrote
 
 $p = sender($t, $m, names => [ map { "$_/dead" } @formats ]);
-$p->wait_sent(2500);
+$p->wait_sent(1800);
 
 my @pids = ($t->master(), $t->workers());
 
@@ -195,7 +195,7 @@ for my $name (map { my $app = $_; map { "$app/$_" } qw/ dies dead / }
     is($r->{fault}, '', "$name: frames in order and in time");
     is(plays($files[0]) =~ s/^.*non monotonically.*\n//mgr, '',
         "$name: plays");
-    cmp_ok($r->{duration}, '>', $name =~ /dies/ ? 4000 : 1000,
+    cmp_ok($r->{duration}, '>', $name =~ /dies/ ? 3000 : 900,
         "$name: what was sent");
 }
 

@@ -198,6 +198,10 @@ ngx_media_record_publish(ngx_media_source_t *src)
 
     __atomic_store_n(&src->record.look, 0, __ATOMIC_RELAXED);
 
+    /* of a worker that died */
+
+    __atomic_store_n(&src->record.active, 0, __ATOMIC_RELEASE);
+
     if (ngx_media_record_wanted(src, &policy)) {
         ngx_media_record_begin(src, policy, NGX_MEDIA_READ_OLDEST);
     }
@@ -440,6 +444,7 @@ ngx_media_record_exit(void)
         ngx_media_record_free(r);
     }
 
+    ngx_media_record_end_exit();
     ngx_media_record_sweep_exit();
 
     if (ngx_media_record_holder.timer_set) {

@@ -18,6 +18,7 @@
 
 #define NGX_MEDIA_RECORD_KEYS      (4 * 1024 * 1024)  /* entries of an index */
 #define NGX_MEDIA_RECORD_CLOSING   (64 * 1024)
+#define NGX_MEDIA_RECORD_ENDS      4                  /* threads at a time */
 #define NGX_MEDIA_RECORD_LATER     10000              /* ms between tries */
 #define NGX_MEDIA_RECORD_SAY       60                 /* s between the same
                                                        * log lines */
@@ -35,9 +36,14 @@ static ngx_int_t ngx_media_record_enter(ngx_media_record_end_t *end,
 static void ngx_media_record_discard(ngx_media_record_end_t *end, int root);
 static ngx_int_t ngx_media_record_reopen_file(ngx_media_record_file_t *file,
     int root);
+static void ngx_media_record_end_next(void);
 static void ngx_media_record_end_thread(void *data, ngx_log_t *log);
 static void ngx_media_record_end_done(ngx_event_t *ev);
 static void ngx_media_record_count(ngx_media_record_end_t *end);
+
+
+static ngx_queue_t  ngx_media_record_waiting;
+static ngx_uint_t   ngx_media_record_ending;
 
 
 /* --- threads ------------------------------------------------------------ */
@@ -461,10 +467,60 @@ ngx_media_record_end_post(ngx_media_record_end_t *end)
     end->task.event.handler = ngx_media_record_end_done;
     end->task.event.data = end;
 
-    if (ngx_media_record_post(&end->task) != NGX_OK) {
+    if (ngx_media_record_waiting.next == NULL) {
+        ngx_queue_init(&ngx_media_record_waiting);
+    }
+
+    ngx_queue_insert_tail(&ngx_media_record_waiting, &end->queue);
+
+    ngx_media_record_end_next();
+}
+
+
+/* many that end at once must not keep threads from those that go on */
+
+static void
+ngx_media_record_end_next(void)
+{
+    ngx_queue_t             *q;
+    ngx_media_record_end_t  *end;
+
+    while (ngx_media_record_ending < NGX_MEDIA_RECORD_ENDS
+           && !ngx_queue_empty(&ngx_media_record_waiting))
+    {
+        q = ngx_queue_head(&ngx_media_record_waiting);
+        end = ngx_queue_data(q, ngx_media_record_end_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (ngx_media_record_post(&end->task) == NGX_OK) {
+            ngx_media_record_ending++;
+            continue;
+        }
 
         /* the sweep finds it */
 
+        ngx_media_record_file_close(&end->file);
+        ngx_free(end);
+    }
+}
+
+
+/* the worker exits */
+
+void
+ngx_media_record_end_exit(void)
+{
+    ngx_queue_t             *q;
+    ngx_media_record_end_t  *end;
+
+    while (ngx_media_record_waiting.next
+           && !ngx_queue_empty(&ngx_media_record_waiting))
+    {
+        q = ngx_queue_head(&ngx_media_record_waiting);
+        end = ngx_queue_data(q, ngx_media_record_end_t, queue);
+
+        ngx_queue_remove(q);
         ngx_media_record_file_close(&end->file);
         ngx_free(end);
     }
@@ -493,6 +549,9 @@ ngx_media_record_end_done(ngx_event_t *ev)
     rec = &end->recording;
 
     ngx_media_record_posted();
+
+    ngx_media_record_ending--;
+    ngx_media_record_end_next();
 
     if (end->rc == NGX_OK) {
 

@@ -278,6 +278,7 @@ ngx_int_t ngx_media_record_post(ngx_thread_task_t *task);
 void ngx_media_record_posted(void);
 
 void ngx_media_record_end_post(ngx_media_record_end_t *end);
+void ngx_media_record_end_exit(void);
 
 /* --- sweep ---------------------------------------------------------------- */
 
