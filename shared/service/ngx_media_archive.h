@@ -101,5 +101,8 @@ ngx_uint_t ngx_media_archive_state(int root, const u_char *file, int64_t end,
 ngx_int_t ngx_media_archive_clean(int root, const u_char *md5, time_t age,
     off_t size, ngx_uint_t broken);
 
+/* The sweep: in init_process.  NGX_OK, NGX_ERROR. */
+ngx_int_t ngx_media_archive_init_worker(ngx_cycle_t *cycle);
+
 
 #endif /* _NGX_MEDIA_ARCHIVE_H_INCLUDED_ */

@@ -14,6 +14,9 @@
 #include "ngx_media_archive.h"
 
 
+#define NGX_MEDIA_ARCHIVE_TIDY     (24 * 3600)     /* s */
+
+
 /* what of a stream is to go */
 
 typedef struct {
@@ -47,6 +50,7 @@ static void ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit,
 static ngx_uint_t ngx_media_archive_goes(ngx_media_archive_edit_t *edit,
     ngx_media_archive_line_t *line);
 static ngx_uint_t ngx_media_archive_queued(int root, const u_char *id);
+static void ngx_media_archive_tidy(int root, int dir, const u_char *md5);
 
 
 static int
@@ -572,6 +576,10 @@ ngx_media_archive_clean(int root, const u_char *md5, time_t age, off_t size,
         day += NGX_MEDIA_ARCHIVE_DAY;
     }
 
+    if (broken) {
+        ngx_media_archive_tidy(root, edit.dir, md5);
+    }
+
 done:
 
     if (lock != -1) {
@@ -722,4 +730,69 @@ ngx_media_archive_queued(int root, const u_char *id)
     (void) close(dir);
 
     return rc == 0;
+}
+
+
+/*
+ * A stream that had nothing for a day, and of which nothing is left, is
+ * forgotten: whoever records it again makes its directory anew.
+ */
+
+static void
+ngx_media_archive_tidy(int root, int dir, const u_char *md5)
+{
+    int             fd;
+    DIR            *list;
+    u_char          name[64];
+    ngx_uint_t      others;
+    struct stat     st;
+    const u_char   *base;
+    struct dirent  *entry;
+
+    if (fstat(dir, &st) == -1
+        || time(NULL) - st.st_mtime < NGX_MEDIA_ARCHIVE_TIDY)
+    {
+        return;
+    }
+
+    fd = openat(dir, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    list = (fd == -1) ? NULL : fdopendir(fd);
+
+    if (list == NULL) {
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return;
+    }
+
+    others = 0;
+
+    while ((entry = readdir(list)) != NULL) {
+        others += ngx_strcmp(entry->d_name, ".") != 0
+                  && ngx_strcmp(entry->d_name, "..") != 0
+                  && ngx_strcmp(entry->d_name, NGX_MEDIA_ARCHIVE_NAMES) != 0
+                  && ngx_strcmp(entry->d_name, NGX_MEDIA_ARCHIVE_TEMP) != 0
+                  && ngx_strcmp(entry->d_name, NGX_MEDIA_ARCHIVE_LOCK) != 0;
+    }
+
+    (void) closedir(list);
+
+    if (others) {
+        return;
+    }
+
+    (void) unlinkat(dir, NGX_MEDIA_ARCHIVE_NAMES, 0);
+    (void) unlinkat(dir, NGX_MEDIA_ARCHIVE_TEMP, 0);
+    (void) unlinkat(dir, NGX_MEDIA_ARCHIVE_LOCK, 0);
+
+    *ngx_sprintf(name, "%s/%s", NGX_MEDIA_RECORD_DIR, md5) = '\0';
+
+    fd = ngx_media_disk_dir(root, name, &base, 0);
+
+    if (fd != -1) {
+        (void) unlinkat(fd, (const char *) base, AT_REMOVEDIR);
+        (void) close(fd);
+    }
 }

@@ -11,6 +11,7 @@
 
 #include "ngx_media_record.h"
 #include "ngx_media_record_switch.h"
+#include "ngx_media_archive.h"
 #include "ngx_media_template.h"
 
 #if (NGX_THREADS)
@@ -495,6 +496,10 @@ ngx_media_record_init_process(ngx_cycle_t *cycle)
         && ngx_process != NGX_PROCESS_SINGLE)
     {
         return NGX_OK;
+    }
+
+    if (ngx_media_archive_init_worker(cycle) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_media_record_init_worker(cycle);
