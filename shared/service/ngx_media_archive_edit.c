@@ -12,6 +12,7 @@
 
 
 #include "ngx_media_archive.h"
+#include "ngx_media_upload.h"
 
 
 #define NGX_MEDIA_ARCHIVE_TIDY     (24 * 3600)     /* s */
@@ -49,7 +50,6 @@ static void ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit,
     const u_char *day);
 static ngx_uint_t ngx_media_archive_goes(ngx_media_archive_edit_t *edit,
     ngx_media_archive_line_t *line);
-static ngx_uint_t ngx_media_archive_queued(int root, const u_char *id);
 static void ngx_media_archive_tidy(int root, int dir, const u_char *md5);
 
 
@@ -430,6 +430,7 @@ ngx_media_archive_delete(int root, int dir, ngx_media_archive_line_t *line)
         return NGX_ERROR;
     }
 
+    ngx_media_upload_forget(root, line->id);
     ngx_media_archive_prune(root, line->file);
 
     return NGX_OK;
@@ -703,33 +704,10 @@ ngx_media_archive_goes(ngx_media_archive_edit_t *edit,
         return 0;
     }
 
-    return !ngx_media_archive_queued(edit->root, line->id);
-}
+    /* not before its upload */
 
-
-/* it waits for its upload */
-
-static ngx_uint_t
-ngx_media_archive_queued(int root, const u_char *id)
-{
-    int            dir, rc;
-    u_char         name[64];
-    struct stat    st;
-    const u_char  *base;
-
-    *ngx_sprintf(name, "%s/queue/%s", NGX_MEDIA_RECORD_DIR, id) = '\0';
-
-    dir = ngx_media_disk_dir(root, name, &base, 0);
-
-    if (dir == -1) {
-        return 0;
-    }
-
-    rc = fstatat(dir, (const char *) base, &st, AT_SYMLINK_NOFOLLOW);
-
-    (void) close(dir);
-
-    return rc == 0;
+    return ngx_media_upload_state(edit->root, line->id)
+           != NGX_MEDIA_UPLOAD_QUEUED;
 }
 
 

@@ -19,10 +19,7 @@
 #include "ngx_media_api.h"
 #include "ngx_media_archive.h"
 #include "ngx_media_record_switch.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
+#include "ngx_media_upload.h"
 
 
 #define NGX_MEDIA_RECORD_API_START  1000000
@@ -58,6 +55,7 @@ struct ngx_media_record_work_s {
     int                      *fds;
 
     u_char                    id[NGX_MEDIA_RECORD_ID];
+    ngx_uint_t                at;          /* root where it is */
 
     /* a list; names with data NULL are any */
     ngx_str_t                 vhost;
@@ -1121,16 +1119,22 @@ static void
 ngx_media_record_write(ngx_media_record_work_t *w,
     const ngx_media_recording_t *r, int root)
 {
-    ngx_media_recording_t  one;
+    ngx_uint_t              upload;
+    ngx_media_recording_t   one;
+
+    static const char  *uploads[] = { "none", "queued", "done", "failed" };
 
     one = *r;
+    upload = NGX_MEDIA_UPLOAD_NONE;
 
     if (root != -1) {
         one.state = (uint8_t) ngx_media_archive_state(root, r->file.data,
                                                       r->end, r->bytes);
+        upload = ngx_media_upload_state(root, r->id);
     }
 
-    ngx_media_record_json(&w->api->json, &one, "none");
+    ngx_media_record_json(&w->api->json, &one,
+                          uploads[ngx_min(upload, NGX_MEDIA_UPLOAD_FAILED)]);
 }
 
 
@@ -1196,6 +1200,8 @@ ngx_media_record_show(ngx_media_record_work_t *w)
             continue;
         }
 
+        w->at = i;
+
         if (ngx_media_archive_find(w->fds[i], w->id, ngx_media_record_shown, w)
             != NGX_OK)
         {
@@ -1217,7 +1223,8 @@ ngx_media_record_shown(void *data, const ngx_media_recording_t *r)
     ngx_media_record_work_t *w = data;
 
     ngx_media_json_key_object(&w->api->json, "recording");
-    ngx_media_record_write(w, r, -1);
+    ngx_media_record_write(w, r, r->state == NGX_MEDIA_RECORD_OPEN
+                                 ? -1 : w->fds[w->at]);
     ngx_media_json_object_end(&w->api->json);
 
     w->rc = NGX_OK;
