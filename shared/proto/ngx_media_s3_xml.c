@@ -133,7 +133,7 @@ ngx_media_s3_value(const u_char *pos, const u_char *end, const char *name,
     size_t                i, n, len;
     ngx_media_s3_text_t   text;
 
-    if (ngx_media_s3_element(pos, end, name, &text) == NULL) {
+    if (size == 0 || ngx_media_s3_element(pos, end, name, &text) == NULL) {
         return -1;
     }
 

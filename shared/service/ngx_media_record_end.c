@@ -422,7 +422,9 @@ ngx_media_record_enter(ngx_media_record_end_t *end, int root)
 
     ngx_media_record_fill(end, (uint64_t) st.st_size);
 
-    if (ngx_media_archive_add(root, &end->recording) != NGX_OK) {
+    if (ngx_media_archive_add(root, &end->recording) != NGX_OK
+        || ngx_media_upload_add(end->conf, root, &end->recording) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

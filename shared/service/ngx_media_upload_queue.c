@@ -239,7 +239,11 @@ ngx_media_upload_add(void **conf, int root, const ngx_media_recording_t *r)
     e.todo = (ucf->copy ? NGX_MEDIA_UPLOAD_COPY : 0)
              | (ucf->s3 ? NGX_MEDIA_UPLOAD_S3 : 0);
 
-    if (e.todo == 0) {
+    /* a recording may be ended twice, where who did it first died */
+
+    if (e.todo == 0
+        || ngx_media_upload_state(root, r->id) != NGX_MEDIA_UPLOAD_NONE)
+    {
         return NGX_OK;
     }
 
