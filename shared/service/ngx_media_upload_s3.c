@@ -1097,7 +1097,10 @@ ngx_media_upload_s3_listed(ngx_media_upload_job_t *job,
             return;
         }
 
-    } else if (a->error || a->status != 501) {
+    } else if (a->error || (a->status != 501 && a->status != 405)) {
+
+        /* where lists are not known, what was noted counts */
+
         ngx_media_upload_s3_failed(job, a, "the list of parts");
         return;
     }
