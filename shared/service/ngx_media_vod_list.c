@@ -197,10 +197,9 @@ ngx_media_vod_list_first(ngx_media_vod_list_t *l)
 
     key = ngx_media_vod_keys_next(&l->keys);
 
-    /* the first one, with what stands before it */
+    /* the first one, with what stands before it: from the beginning on */
 
     if (key) {
-        l->begin.time = key->time;
         key = ngx_media_vod_keys_next(&l->keys);
     }
 

@@ -219,12 +219,12 @@ ngx_media_vod_takes(ngx_http_request_t *r)
 }
 
 
-/* is there a stream of that name that HLS has something of? */
+/* does HLS play a stream of that name, for who asks? */
 
 static ngx_uint_t
 ngx_media_vod_live(ngx_http_request_t *r)
 {
-    ngx_uint_t               live;
+    ngx_uint_t               live, viewer;
     ngx_str_t                value, vhost;
     ngx_media_source_t      *src;
     ngx_media_hls_conf_t    *conf;
@@ -248,13 +248,19 @@ ngx_media_vod_live(ngx_http_request_t *r)
         return 0;
     }
 
+    /* what is left of it is for those who saw it before */
+
+    viewer = (ngx_http_arg(r, (u_char *) "hls_ctx", 7, &value) == NGX_OK);
+
     ngx_media_lock();
 
     src = ngx_media_source_find(&vhost, &names.app, &names.stream);
 
     live = src && src->publishes
            && (ngx_media_source_live(src)
-               || (ngx_media_hls_edge_read(src, 0, &edge) == NGX_OK
+               || ngx_media_msec() - src->left_msec
+                  < (int64_t) src->policy.republish_wait
+               || (viewer && ngx_media_hls_edge_read(src, 0, &edge) == NGX_OK
                    && edge.next != edge.first && edge.target));
 
     ngx_media_unlock();

@@ -754,6 +754,7 @@ ngx_media_vod_file_send(ngx_media_vod_ctx_t *ctx,
         ngx_string("video/mp4"),
         ngx_string("video/mp2t")
     };
+    static const ngx_str_t  open = ngx_string("no-cache");
 
     r = ctx->request;
     job = ctx->job;
@@ -770,6 +771,12 @@ ngx_media_vod_file_send(ngx_media_vod_ctx_t *ctx,
     }
 
     r->allow_ranges = 1;
+
+    if (job->file.rec.state == NGX_MEDIA_RECORD_OPEN
+        && ngx_media_http_header(r, "Cache-Control", &open) == NULL)
+    {
+        return NGX_ERROR;
+    }
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
