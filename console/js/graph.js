@@ -9,6 +9,8 @@ import { t } from './text.js';
 
 const LEFT = 66, RIGHT = 8, TOP = 8, BOTTOM = 20, HEIGHT = 150;
 
+const WINDOWS = [30, 60, 120];
+
 
 // 1, 2 or 5 times a power of ten, or a power of two, so that lines are at
 // round values
@@ -34,7 +36,8 @@ function short(text) {
 
 export class Graph {
 
-    // series: [{ name, cls }], format: value -> text, seconds: what it shows,
+    // series: [{ name, cls }], format: value -> text, seconds: what it shows
+    // at most, less where there is less,
     // least: the smallest maximum, binary: of bytes
 
     constructor({ title, series, format, seconds, least = 1, binary }) {
@@ -93,7 +96,7 @@ export class Graph {
 
     x(time) {
         const end = this.points.length ? this.points.at(-1).time : 0;
-        const share = 1 - (end - time) / (this.seconds * 1000);
+        const share = 1 - (end - time) / (this.window * 1000);
 
         return LEFT + share * (this.width - LEFT - RIGHT);
     }
@@ -104,8 +107,13 @@ export class Graph {
 
     draw() {
         const end = this.points.length ? this.points.at(-1).time : 0;
+        const span = end - (this.points.length ? this.points[0].time : 0);
+
+        this.window = WINDOWS.find(w => w < this.seconds && span <= w * 1000)
+            || this.seconds;
+
         const shown = this.points.filter(p =>
-            p.time >= end - this.seconds * 1000);
+            p.time >= end - this.window * 1000);
         const floor = HEIGHT - BOTTOM;
 
         this.shown = shown;
@@ -131,8 +139,8 @@ export class Graph {
 
         this.from.setAttribute('x', LEFT);
         this.from.setAttribute('y', HEIGHT - 4);
-        put(this.from, t('graph.ago', { n: this.seconds >= 120
-            ? `${Math.round(this.seconds / 60)} min` : `${this.seconds} s` }));
+        put(this.from, t('graph.ago', { n: this.window >= 120
+            ? `${Math.round(this.window / 60)} min` : `${this.window} s` }));
         this.to.setAttribute('x', this.width - RIGHT);
         this.to.setAttribute('y', HEIGHT - 4);
         put(this.to, t('graph.now'));

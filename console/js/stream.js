@@ -169,7 +169,7 @@ function recorder(page) {
         } }));
     const choose = value => inputs.forEach(input =>
         input.checked = input.value === value);
-    const file = h('p', { class: 'mono break' });
+    const file = h('p', { class: 'mono break muted' });
     const hint = h('p', { class: 'muted', hidden: true }, t('denied'));
     const link = h('a', {}, t('record.list'));
     const group = h('fieldset', { class: 'segments' },

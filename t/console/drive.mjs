@@ -322,11 +322,19 @@ async function records(page) {
     await picture(page, 'preview');
     await page.keyboard.press('Escape');
 
-    const file = page.waitForEvent('download');
+    let file = page.waitForEvent('download');
 
     await row(page, 'live/kept').first().getByRole('link',
         { name: 'Download' }).click();
     ok((await file).suggestedFilename(), 'it can be had');
+
+    file = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export' }).click();
+
+    const part = readFileSync(await (await file).path());
+
+    ok(part.length > 50000 && part.subarray(4, 8).toString() === 'ftyp',
+       'a part of it too', part.length);
     await row(page, 'live/kept').first().getByRole('button',
         { name: 'Delete' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' })
