@@ -46,6 +46,7 @@ media {
     application mp4 { dvr_path $dir/rec/[app]/[stream].mp4; }
     application ts { dvr_path $dir/rec/[app]/[stream].ts; }
     application short { dvr_gap 1s; }
+    application freed { dvr_gap 9s; republish_wait 0; idle_timeout 500ms; }
 }
 
 stream {
@@ -69,6 +70,7 @@ $t->run();
 my $m = media($t, 'clip', seconds => 8, gop => 10);
 my $n = $#{$m->{frames}};
 my ($first) = grep { $m->{frames}[$_]{type} == 9 } 0 .. $n;
+my $other = media($t, 'other', seconds => 1, gop => 10, size => '96x64');
 my @formats = qw/ flv mp4 ts /;
 
 # publishers who come back to whichever worker, one of them too late
@@ -77,11 +79,15 @@ my $long = sender($t, $m, names => [ map { "$_/long" } @formats ]);
 my @names = map { my $app = $_; map { "$app/$_" } 1 .. 4 } @formats;
 my ($k1, $k2, $k3) = map { at($_) } 1.2, 2.4, 3.6;
 
-my $p = sender($t, $m, names => [ @names, 'short/x' ], to => $k1 - 1);
+my $p = sender($t, $m, names => [ @names, 'short/x', 'freed/x', 'mp4/other' ],
+    to => $k1 - 1);
 is($p->end(whole => 1)->{said}, '', 'published');
+
+my $q = sender($t, $other, names => [ 'mp4/other' ]);
 
 $p = sender($t, $m, names => \@names, from => $k1, to => $k2 - 1);
 is($p->end(whole => 1)->{said}, '', 'they come back');
+$q->end(whole => 1);
 
 # a publish goes on over a reload, in the old worker
 
@@ -92,9 +98,11 @@ ok($t->reload(), 'reload');
 $p = sender($t, $m, names => \@names, from => $k2, to => $k3 - 1);
 is($p->end(whole => 1)->{said}, '', 'they come back to new workers');
 
-ok(wait_until(sub { $hook->requests('/dvr') >= 1 }, 8), 'too late for one');
+ok(wait_until(sub { grep { $_->{json}{app} eq 'short' }
+    $hook->requests('/dvr') }, 8), 'too late for one');
 
-$p = sender($t, $m, names => [ 'short/x' ], from => $k1, to => $k2 - 1);
+$p = sender($t, $m, names => [ 'short/x', 'freed/x' ], from => $k1,
+    to => $k2 - 1);
 $p->end(whole => 1);
 
 is($long->end(whole => 1)->{said}, '', 'those who stayed');
@@ -112,7 +120,7 @@ $t->kill_worker($_) for $t->workers();
 
 $p->end(whole => 1);
 
-ok(wait_until(sub { $hook->requests('/dvr') >= 2 + @names + 3 }, 12),
+ok(wait_until(sub { $hook->requests('/dvr') >= 4 + @names + 3 }, 12),
     'files are whole') or diag(scalar $hook->requests('/dvr'));
 
 # nginx dies: another one finishes what it wrote
@@ -134,7 +142,7 @@ delete $t->{_master};
 unlink "$dir/nginx.pid";
 $t->run();
 
-ok(wait_until(sub { $hook->requests('/dvr') >= 2 + @names + 9 }, 15),
+ok(wait_until(sub { $hook->requests('/dvr') >= 5 + @names + 9 }, 15),
     'all are whole') or diag(scalar $hook->requests('/dvr'));
 sleep 0.5;
 
@@ -143,7 +151,7 @@ my %told;
 $told{$_->{json}{file}}++ for $hook->requests('/dvr');
 
 is(join(' ', grep { $told{$_} > 1 } keys %told), '', 'each is told of once');
-is(scalar(keys %told), 2 + @names + 9, 'and no other');
+is(scalar(keys %told), 5 + @names + 9, 'and no other');
 
 my @open = glob("$dir/rec/.dvr/open/*");
 
@@ -184,6 +192,23 @@ my @files = files('short/x');
 is(scalar(@files), 2, 'short/x: two files');
 is(lacks($m, [ $first, $k2 - 1 ], map { recording($m, $_) } @files), '',
     'short/x: all frames are in them');
+
+# what knew its time is gone; another picture is another file in MP4
+
+@files = files('freed/x');
+
+my $r = recording($m, $files[0], tolerance => 30000);
+
+is(scalar(@files), 1, 'freed/x: one file');
+is($r->{fault}, '', 'freed/x: frames in order');
+is(lacks($m, [ $first, $k2 - 1 ], $r), '', 'freed/x: all of them');
+cmp_ok($r->{duration}, '>', 4000, 'freed/x: time went on');
+
+@files = files('mp4/other');
+
+is(scalar(@files), 2, 'mp4/other: two files');
+is(recording($m, $files[1])->{fault}, '', 'mp4/other: the first one');
+is(recording($other, $files[0])->{fault}, '', 'mp4/other: the second one');
 
 for my $name (map { my $app = $_; map { "$app/$_" } qw/ dies dead / }
     @formats)

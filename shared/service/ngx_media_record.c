@@ -587,6 +587,8 @@ ngx_media_record_frame(ngx_media_reader_t *reader, const ngx_media_frame_t *f)
     r = reader->data;
     b = r->batch;
 
+    r->expected = f->seq + 1;
+
     if (!(f->flags & NGX_MEDIA_HEAD_KINDS) && b->nmedia++ == 0) {
 
         age = (ngx_media_now() - reader->time) / 1000;
@@ -605,7 +607,24 @@ ngx_media_record_frame(ngx_media_reader_t *reader, const ngx_media_frame_t *f)
 static void
 ngx_media_record_gap(ngx_media_reader_t *reader)
 {
-    ngx_media_record_seal(reader->data);
+    uint64_t             n;
+    ngx_media_record_t  *r;
+
+    r = reader->data;
+
+    ngx_media_record_seal(r);
+
+    if (!r->dropping && r->expected && reader->seq > r->expected) {
+
+        n = reader->seq - r->expected;
+        r->dropped += n;
+        r->expected = reader->seq;
+
+        if (r->generation == r->source->generation) {
+            (void) __atomic_fetch_add(&r->source->record.lost, n,
+                                      __ATOMIC_RELAXED);
+        }
+    }
 }
 
 

@@ -208,6 +208,7 @@ typedef struct {
     size_t                     held;       /* bytes of all, the job's too */
     uint64_t                   dropped;    /* frames, since it was said */
     uint64_t                   seq;        /* where dropping began */
+    uint64_t                   expected;   /* of the frame that comes next */
     ngx_msec_t                 retry;
     ngx_msec_t                 backoff;    /* 0: the disk is fine */
     ngx_msec_t                 waited;     /* for another worker */
