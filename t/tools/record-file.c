@@ -75,9 +75,11 @@ record_take(void *ctx, const ngx_media_frame_t *f)
     p = record_alloc(NULL, f->size);
     memcpy(p, f->data, f->size);
 
-    if (record_nframes % 1024 == 0) {
+    /* at each power of two there is twice the room */
+
+    if ((record_nframes & (record_nframes - 1)) == 0) {
         record_frames = record_alloc(record_frames,
-                                     (record_nframes + 1024)
+                                     ((size_t) record_nframes * 2 + 1)
                                      * sizeof(ngx_media_frame_t));
     }
 
