@@ -155,6 +155,7 @@ static int
 ngx_media_mp4_moov_sample(ngx_media_mp4_moov_t *m,
     const ngx_media_mp4_in_sample_t *s)
 {
+    int64_t                       shown;
     ngx_media_mp4_moov_track_t   *t;
     ngx_media_mp4_moov_sample_t  *sample;
 
@@ -164,8 +165,12 @@ ngx_media_mp4_moov_sample(ngx_media_mp4_moov_t *m,
         return NGX_MEDIA_ERROR;
     }
 
+    shown = (int64_t) s->dts + s->cts;
+
     if (t->samples == 0) {
         t->begin = s->dts;
+        t->shown = shown;
+        t->till = (int64_t) s->dts + s->duration;
 
     } else {
 
@@ -186,6 +191,15 @@ ngx_media_mp4_moov_sample(ngx_media_mp4_moov_t *m,
 
     t->dts = s->dts;
     t->end = s->dts + s->duration;
+
+    if (shown < t->shown) {
+        t->shown = shown;
+    }
+
+    if (shown + (int64_t) s->duration > t->till) {
+        t->till = shown + (int64_t) s->duration;
+    }
+
     t->last = m->nsamples++;
     t->samples++;
 
@@ -332,7 +346,7 @@ ngx_media_mp4_moov_movie(ngx_media_mp4_moov_out_t *w, const u_char *pos,
     duration = 0;
 
     for (i = 0; i < w->m->movie->ntracks; i++) {
-        t = ngx_media_mp4_moov_scaled(w, w->m->track[i].end, i);
+        t = ngx_media_mp4_moov_scaled(w, (uint64_t) w->m->track[i].till, i);
         duration = t > duration ? t : duration;
     }
 
@@ -423,7 +437,8 @@ ngx_media_mp4_moov_box(ngx_media_mp4_moov_out_t *w, uint32_t type,
         return;
 
     case ngx_media_mp4_type('t', 'k', 'h', 'd'):
-        duration = ngx_media_mp4_moov_scaled(w, w->m->track[w->track].end,
+        duration = ngx_media_mp4_moov_scaled(w, (uint64_t)
+                                             w->m->track[w->track].till,
                                              w->track);
 
         ngx_media_mp4_moov_head(w, type, body, end,
@@ -529,21 +544,27 @@ ngx_media_mp4_moov_mdhd(ngx_media_mp4_moov_out_t *w, const u_char *body,
 }
 
 
-/* A track that begins later: an empty edit, then all of it. */
+/*
+ * A track that begins later, or shows its first picture later: an empty edit,
+ * then all of it from that picture on.  What is shown before it is decoded
+ * first can not be told so; such a track begins where its decoding does.
+ */
 
 static void
 ngx_media_mp4_moov_edts(ngx_media_mp4_moov_out_t *w)
 {
     size_t                       edts, box;
-    uint64_t                     empty, rest;
+    uint64_t                     first, empty, rest;
     ngx_media_mp4_moov_track_t  *t;
 
     t = &w->m->track[w->track];
 
-    empty = ngx_media_mp4_moov_scaled(w, t->begin, w->track);
-    rest = ngx_media_mp4_moov_scaled(w, t->end - t->begin, w->track);
+    first = t->shown > (int64_t) t->begin ? (uint64_t) t->shown : t->begin;
 
-    if (empty == 0) {
+    empty = ngx_media_mp4_moov_scaled(w, first, w->track);
+    rest = ngx_media_mp4_moov_scaled(w, (uint64_t) t->till - first, w->track);
+
+    if (empty == 0 && first == t->begin) {
         return;
     }
 
@@ -551,14 +572,16 @@ ngx_media_mp4_moov_edts(ngx_media_mp4_moov_out_t *w)
     box = ngx_media_mp4_begin_full(&w->o,
                                    ngx_media_mp4_type('e', 'l', 's', 't'), 1,
                                    0);
-    ngx_media_mp4_put32(&w->o, 2);
+    ngx_media_mp4_put32(&w->o, empty ? 2 : 1);
 
-    ngx_media_mp4_put64(&w->o, empty);
-    ngx_media_mp4_put64(&w->o, ~(uint64_t) 0);
-    ngx_media_mp4_put32(&w->o, 0x00010000);
+    if (empty) {
+        ngx_media_mp4_put64(&w->o, empty);
+        ngx_media_mp4_put64(&w->o, ~(uint64_t) 0);
+        ngx_media_mp4_put32(&w->o, 0x00010000);
+    }
 
     ngx_media_mp4_put64(&w->o, rest);
-    ngx_media_mp4_put64(&w->o, 0);
+    ngx_media_mp4_put64(&w->o, first - t->begin);
     ngx_media_mp4_put32(&w->o, 0x00010000);
 
     ngx_media_mp4_end(&w->o, box);

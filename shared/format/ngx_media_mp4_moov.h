@@ -15,7 +15,9 @@
  * them larger when ngx_media_mp4_moov_add() says NGX_MEDIA_AGAIN.
  *
  * A track that begins later than 0 gets an edit list with an empty edit, so
- * that all keep their distance; composition times are taken as they are.
+ * that all keep their distance, and so does one whose first picture is shown
+ * later than it is decoded: without it the track is as long as its decoding,
+ * and players leave out the last pictures.
  * What the moov holds besides the tables of samples is kept.
  *
  * ISO/IEC 14496-12 8.3 to 8.7.
@@ -46,6 +48,9 @@ typedef struct {
 typedef struct {
     uint64_t                 begin;        /* ticks, dts of the first sample */
     uint64_t                 end;          /* and behind the last */
+    int64_t                  shown;        /* ticks, when its first picture is
+                                            * shown, */
+    int64_t                  till;         /* and its last no more */
     uint64_t                 dts;          /* of the last */
     uint32_t                 last;         /* its index */
     uint32_t                 samples;

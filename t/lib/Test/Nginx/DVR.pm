@@ -682,7 +682,7 @@ sub read_mp4 {
     my ($file) = @_;
 
     my ($rc, $out) = Test::Nginx::MP4::run(qw/ ffprobe -v error
-        -ignore_editlist 1 -of compact=p=0 -show_data_hash md5
+        -of compact=p=0 -show_data_hash md5
         -show_entries /, 'packet=codec_type,dts_time,pts_time,data_hash',
         $file);
     my @packets;
