@@ -108,7 +108,7 @@ my $now = int time();
 my $list = '/api/v1/recordings/';
 my %id;
 
-make_path("$dir/rec/.dvr", "$dir/away");
+make_path("$dir/rec/.dvr", "$dir/rec/many", "$dir/away");
 
 # many, of one stream, over some days, on disk in no order
 
@@ -254,10 +254,17 @@ for my $query ('', 'app=many', 'app=many&count=10000',
 
     like($text, qr/"total":\d+\}$/, "list of $query")
         or diag(substr $text, 0, 300);
-    cmp_ok($took, '<', $slow ? 3000 : 200, 'in time');
+    cmp_ok($took, '<', ($slow ? 3000 : 200) * ($query =~ /=10000/ ? 5 : 1),
+        'in time');
 }
 
-cmp_ok($max * 1000, '<', $slow ? 500 : 50, 'and the player goes on');
+# a machine that is busy with something else is so for both
+
+my ($longest) = sort { $b <=> $a } @took;
+my $bound = $slow ? 500 : 50;
+
+cmp_ok($max * 1000, '<', $longest / 2 > $bound ? $longest / 2 : $bound,
+    'and the player goes on');
 diag(sprintf 'lists took %s ms, a frame at most %d ms', "@took", $max * 1000)
     if $ENV{TEST_NGINX_VERBOSE};
 
@@ -341,7 +348,7 @@ for my $n (1 .. 4) {
     ok(wait_until(sub { grep { $_->{state} eq 'recording' }
         recs('app=live') }, 5), "recording $n");
     $s->close();
-    ok(wait_until(sub { !grep { $_->{state} ne 'complete' }
+    ok(wait_until(sub { recs('app=live') && !grep { $_->{state} ne 'complete' }
         recs('app=live') }, 5), "is whole");
 }
 
@@ -351,13 +358,13 @@ ok(wait_until(sub {
     @real = recs('app=live');
     $bytes = 0;
     $bytes += $_->{bytes} for @real;
-    return $bytes <= 25000;
-}, 5), 'by size') or diag($bytes);
+    return $bytes <= 25000
+        && files('live') eq join ' ', sort map { substr $_->{file}, 5 } @real;
+}, 8), 'by size, and files are those that are listed')
+    or diag("$bytes: " . files('live'));
 
 cmp_ok(scalar @real, '<', 4, 'the oldest ones went');
 cmp_ok(scalar @real, '>', 0, 'the newest one did not');
-is(files('live'), join(' ', sort map { substr $_->{file}, 5 } @real),
-    'files are those that are listed');
 is(scalar @{[glob "$dir/rec/.dvr/" . stream('live', 'real', 1) . '/*.idx']},
     scalar @real, 'so are indexes');
 
@@ -370,15 +377,17 @@ open my $fh, '>>', $day or die "$day: $!\n";
 print $fh substr line($md5, $at, 'live/real.torn.flv', 10), 0, 40;
 close $fh;
 
-my $before = total('app=live');
+my $newest = (recs('app=live'))[0]{id};
 my $s = Test::RTMP->new(port(1935))->connect('live');
 $s->publish('real');
 $s->video(0, Test::RTMP::avc_config());
 $s->video($_ * 40, Test::RTMP::avc_key($_, 20)) for 0 .. 3;
 wait_until(sub { grep { $_->{state} eq 'recording' } recs('app=live') }, 5);
 $s->close();
-ok(wait_until(sub { !grep { $_->{state} ne 'complete' } recs('app=live') }, 5),
-    'one more');
+ok(wait_until(sub {
+    my ($r) = recs('app=live');
+    return $r->{id} gt $newest && $r->{state} eq 'complete';
+}, 8), 'one more');
 
 my ($text) = map { local $/; open my $f, '<', $_ or die; <$f> }
     (sort { $b cmp $a } glob "$dir/rec/.dvr/$md5/2*")[0];

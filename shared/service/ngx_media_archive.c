@@ -674,22 +674,30 @@ ngx_uint_t
 ngx_media_archive_state(int root, const u_char *file, int64_t end,
     uint64_t bytes)
 {
-    int            dir, rc, err;
-    struct stat    st;
+    int            dir;
+    ngx_uint_t     state;
     const u_char  *base;
 
     dir = ngx_media_disk_dir(root, file, &base, 0);
-
-    rc = -1;
+    state = ngx_media_archive_state_at(dir, base, end, bytes);
 
     if (dir != -1) {
-        rc = fstatat(dir, (const char *) base, &st, AT_SYMLINK_NOFOLLOW);
-        err = errno;
         (void) close(dir);
-        errno = err;
     }
 
-    if (rc == -1) {
+    return state;
+}
+
+
+ngx_uint_t
+ngx_media_archive_state_at(int dir, const u_char *base, int64_t end,
+    uint64_t bytes)
+{
+    struct stat  st;
+
+    if (dir == -1
+        || fstatat(dir, (const char *) base, &st, AT_SYMLINK_NOFOLLOW) == -1)
+    {
         return (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
                ? NGX_MEDIA_RECORD_BROKEN : NGX_MEDIA_RECORD_WHOLE;
     }

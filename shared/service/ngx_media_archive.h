@@ -92,6 +92,9 @@ ngx_media_archive_entry_t *ngx_media_archive_entry(
 /* NGX_MEDIA_RECORD_WHOLE, or _BROKEN: its file is gone, or is another one. */
 ngx_uint_t ngx_media_archive_state(int root, const u_char *file, int64_t end,
     uint64_t bytes);
+/* The same in its directory; -1: errno tells why there is none. */
+ngx_uint_t ngx_media_archive_state_at(int dir, const u_char *base,
+    int64_t end, uint64_t bytes);
 
 /*
  * Deletes of a stream what is older than age (s, 0: nothing is), the oldest

@@ -6,131 +6,39 @@
  * stream.  Those that are being written are in the arena, whole ones on disk:
  * the request is parked, a thread looks and writes its part of the document
  * into memory of its own, and the worker sends it.
- *
- * A list is made in two passes: the first counts and keeps the newest ids, 16
- * bytes each, as many as the page and what is before it; the second one reads
- * what stands on the page.
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_http.h>
-#include "ngx_media_api.h"
-#include "ngx_media_archive.h"
+#include "ngx_media_record_api.h"
 #include "ngx_media_record_switch.h"
 #include "ngx_media_upload.h"
-
-
-#define NGX_MEDIA_RECORD_API_START  1000000
-#define NGX_MEDIA_RECORD_API_OPEN   0xffffffffu    /* no stream of the disk */
-
-
-/* a recording of the list; index: of those that are open */
-
-typedef struct {
-    uint64_t                  id;
-    uint32_t                  stream;
-    uint32_t                  index;
-} ngx_media_record_key_t;
-
-
-typedef struct {
-    ngx_uint_t                root;
-    u_char                    md5[NGX_MEDIA_RECORD_MD5];
-} ngx_media_record_stream_t;
-
-
-typedef struct ngx_media_record_work_s  ngx_media_record_work_t;
-
-struct ngx_media_record_work_s {
-    ngx_media_api_t          *api;
-    ngx_pool_t               *pool;        /* the thread's while it runs */
-    void                    (*run)(ngx_media_record_work_t *w);
-    ngx_int_t                 rc;          /* for the API */
-    int                       err;
-
-    ngx_uint_t                nroots;
-    ngx_str_t                *roots;       /* 0-terminated */
-    int                      *fds;
-
-    u_char                    id[NGX_MEDIA_RECORD_ID];
-    ngx_uint_t                at;          /* root where it is */
-
-    /* a list; names with data NULL are any */
-    ngx_str_t                 vhost;
-    ngx_str_t                 app;
-    ngx_str_t                 stream;
-    int64_t                   from;
-    int64_t                   to;
-    ngx_media_api_page_t      page;
-
-    ngx_uint_t                nopen;       /* newest first */
-    ngx_media_recording_t    *open;
-    ngx_uint_t                all;         /* those of the disk, too */
-
-    ngx_array_t               streams;     /* of ngx_media_record_stream_t */
-    uint32_t                  current;     /* of them, of the walk */
-    ngx_media_record_key_t   *key;         /* a heap, the oldest one first */
-    ngx_uint_t                nkeys;
-    ngx_uint_t                size;
-    ngx_uint_t                limit;
-    ngx_uint_t                total;
-};
 
 
 static ngx_media_record_work_t *ngx_media_record_work(ngx_media_api_t *api,
     void (*run)(ngx_media_record_work_t *w));
 static void ngx_media_record_work_free(void *data);
-static ngx_int_t ngx_media_record_work_post(ngx_media_record_work_t *w);
 static void ngx_media_record_work_run(ngx_media_record_work_t *w);
 static ngx_int_t ngx_media_record_work_end(ngx_media_record_work_t *w);
-
+static ngx_int_t ngx_media_record_work_post(ngx_media_record_work_t *w);
 static ngx_int_t ngx_media_record_arg(ngx_media_api_t *api, const char *name,
     ngx_str_t *value);
 static ngx_int_t ngx_media_record_time(ngx_media_api_t *api, const char *name,
     int64_t *value);
 static ngx_uint_t ngx_media_record_wanted(ngx_media_record_work_t *w,
     const ngx_media_recording_t *r);
-
 static ngx_int_t ngx_media_record_open(ngx_media_api_source_t *s,
     ngx_media_recording_t *r, ngx_pool_t *pool);
 static ngx_int_t ngx_media_record_opens(ngx_media_record_work_t *w);
 static int ngx_libc_cdecl ngx_media_record_cmp_open(const void *one,
     const void *two);
-
-static void ngx_media_record_list(ngx_media_record_work_t *w);
-static ngx_int_t ngx_media_record_streams(ngx_media_record_work_t *w,
-    ngx_uint_t root);
-static ngx_uint_t ngx_media_record_named(ngx_media_record_work_t *w, int root,
-    const u_char *md5);
-static ngx_int_t ngx_media_record_each(void *data,
-    const ngx_media_recording_t *r);
-static ngx_int_t ngx_media_record_push(ngx_media_record_work_t *w,
-    uint64_t id, uint32_t stream, uint32_t index);
-static void ngx_media_record_sift(ngx_media_record_key_t *key, ngx_uint_t n);
-static uint64_t ngx_media_record_number(const u_char *id);
-static int ngx_libc_cdecl ngx_media_record_cmp_key(const void *one,
-    const void *two);
-static int ngx_libc_cdecl ngx_media_record_cmp_place(const void *one,
-    const void *two);
-
-static ngx_int_t ngx_media_record_page(ngx_media_record_work_t *w);
-static ngx_int_t ngx_media_record_details(ngx_media_record_work_t *w,
-    ngx_media_record_key_t **place, ngx_uint_t n,
-    ngx_media_record_key_t *key, ngx_media_recording_t **found);
-static ngx_media_recording_t *ngx_media_record_copy(ngx_pool_t *pool,
-    ngx_media_archive_entry_t *e);
-static void ngx_media_record_write(ngx_media_record_work_t *w,
-    const ngx_media_recording_t *r, int root);
-
+static ngx_uint_t ngx_media_record_state(ngx_media_record_work_t *w,
+    const ngx_media_recording_t *r, ngx_uint_t root);
 static void ngx_media_record_show(ngx_media_record_work_t *w);
 static ngx_int_t ngx_media_record_shown(void *data,
     const ngx_media_recording_t *r);
 static void ngx_media_record_delete(ngx_media_record_work_t *w);
-
-static ngx_int_t ngx_media_record_change(ngx_media_api_t *api,
-    ngx_str_t *vhost, ngx_str_t *app, ngx_str_t *stream);
+static ngx_int_t ngx_media_record_change(ngx_media_api_t *api, ngx_str_t *vhost,
+    ngx_str_t *app, ngx_str_t *stream);
 static void ngx_media_record_changed_done(void *data, ngx_int_t rc);
 
 
@@ -181,7 +89,9 @@ ngx_media_record_work(ngx_media_api_t *api,
     w->roots = ngx_pcalloc(w->pool, w->nroots * sizeof(ngx_str_t));
     w->fds = ngx_pcalloc(w->pool, w->nroots * sizeof(int));
 
-    if (w->roots == NULL || w->fds == NULL) {
+    w->uploads = ngx_pcalloc(w->pool, w->nroots * sizeof(ngx_uint_t));
+
+    if (w->roots == NULL || w->fds == NULL || w->uploads == NULL) {
         return NULL;
     }
 
@@ -223,7 +133,19 @@ ngx_media_record_work_run(ngx_media_record_work_t *w)
         w->fds[i] = ngx_media_disk_root(w->roots[i].data);
     }
 
+    for (i = 0; i < w->nroots; i++) {
+        w->uploads[i] = w->fds[i] != -1
+                        && (faccessat(w->fds[i], NGX_MEDIA_UPLOAD_QUEUE, F_OK,
+                                      0) == 0
+                            || faccessat(w->fds[i], NGX_MEDIA_UPLOAD_STATE,
+                                         F_OK, 0) == 0);
+    }
+
     w->run(w);
+
+    if (w->dir_known && w->dir != -1) {
+        (void) close(w->dir);
+    }
 
     for (i = 0; i < w->nroots; i++) {
         if (w->fds[i] != -1) {
@@ -379,7 +301,7 @@ ngx_media_record_time(ngx_media_api_t *api, const char *name, int64_t *value)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_media_record_same(const ngx_str_t *want, const ngx_str_t *name)
 {
     return want->data == NULL
@@ -554,7 +476,7 @@ ngx_media_record_cmp_open(const void *one, const void *two)
 }
 
 
-static ngx_media_recording_t *
+ngx_media_recording_t *
 ngx_media_record_open_find(ngx_media_record_work_t *w, const u_char *id)
 {
     ngx_media_recording_t  key;
@@ -616,508 +538,45 @@ ngx_media_api_recordings(ngx_media_api_t *api)
 }
 
 
-static void
-ngx_media_record_list(ngx_media_record_work_t *w)
-{
-    ngx_uint_t                  i;
-    ngx_media_record_stream_t  *stream;
+/* --- what is told --------------------------------------------------------- */
 
-    w->limit = w->page.start + w->page.count;
-
-    if (ngx_array_init(&w->streams, w->pool, 64,
-                       sizeof(ngx_media_record_stream_t))
-        != NGX_OK)
-    {
-        goto failed;
-    }
-
-    for (i = 0; i < w->nroots; i++) {
-        if (w->fds[i] != -1 && ngx_media_record_streams(w, i) != NGX_OK) {
-            goto failed;
-        }
-    }
-
-    stream = w->streams.elts;
-
-    for (i = 0; i < w->streams.nelts && w->rc == NGX_OK; i++) {
-
-        w->current = (uint32_t) i;
-
-        /* one that is damaged hides no other */
-
-        if (ngx_media_record_named(w, w->fds[stream[i].root], stream[i].md5)) {
-            (void) ngx_media_archive_walk(w->fds[stream[i].root],
-                                          stream[i].md5, w->from, w->to,
-                                          ngx_media_record_each, w);
-        }
-    }
-
-    for (i = 0; i < w->nopen; i++) {
-
-        /* one that became whole since is there already */
-
-        if (w->open[i].state == NGX_MEDIA_RECORD_OPEN
-            && ngx_media_record_push(w, ngx_media_record_number(w->open[i].id),
-                                     NGX_MEDIA_RECORD_API_OPEN, (uint32_t) i)
-               != NGX_OK)
-        {
-            goto failed;
-        }
-    }
-
-    if (w->rc == NGX_OK && ngx_media_record_page(w) == NGX_OK) {
-        return;
-    }
-
-failed:
-
-    w->rc = NGX_ERROR;
-}
-
-
-/* those of a root */
-
-static ngx_int_t
-ngx_media_record_streams(ngx_media_record_work_t *w, ngx_uint_t root)
-{
-    u_char                     *md5;
-    ngx_uint_t                  i;
-    ngx_array_t                 md5s;
-    ngx_media_record_stream_t  *stream;
-
-    if (w->vhost.data && w->app.data && w->stream.data) {
-
-        stream = ngx_array_push(&w->streams);
-
-        if (stream == NULL) {
-            return NGX_ERROR;
-        }
-
-        stream->root = root;
-        ngx_media_record_md5(stream->md5, &w->vhost, &w->app, &w->stream);
-
-        return NGX_OK;
-    }
-
-    if (ngx_array_init(&md5s, w->pool, 64, NGX_MEDIA_RECORD_MD5) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* of a disk that can not be read there is nothing */
-
-    if (ngx_media_archive_streams(w->fds[root], (u_char *) "", 0, &md5s)
-        != NGX_OK)
-    {
-        w->err = errno;
-    }
-
-    md5 = md5s.elts;
-
-    for (i = 0; i < md5s.nelts; i++) {
-
-        stream = ngx_array_push(&w->streams);
-
-        if (stream == NULL) {
-            return NGX_ERROR;
-        }
-
-        stream->root = root;
-        ngx_memcpy(stream->md5, md5, NGX_MEDIA_RECORD_MD5);
-        md5 += NGX_MEDIA_RECORD_MD5;
-    }
-
-    return NGX_OK;
-}
-
+/* of a page most files are in one directory */
 
 static ngx_uint_t
-ngx_media_record_named(ngx_media_record_work_t *w, int root,
-    const u_char *md5)
+ngx_media_record_state(ngx_media_record_work_t *w,
+    const ngx_media_recording_t *r, ngx_uint_t root)
 {
-    int                        dir;
-    ngx_uint_t                 found;
-    ngx_media_archive_names_t  names;
+    size_t         len;
+    u_char        *p;
+    const u_char  *base;
 
-    if ((w->vhost.data == NULL && w->app.data == NULL
-         && w->stream.data == NULL)
-        || (w->vhost.data && w->app.data && w->stream.data))
+    for (p = r->file.data + r->file.len; p > r->file.data && p[-1] != '/'; p--)
+    { /* void */ }
+
+    len = (size_t) (p - r->file.data);
+
+    if (!w->dir_known || w->dir_root != root || w->dir_len != len
+        || w->dir == -1
+        || ngx_memcmp(w->dir_name, r->file.data, len) != 0)
     {
-        return 1;
+        if (w->dir_known && w->dir != -1) {
+            (void) close(w->dir);
+        }
+
+        w->dir = ngx_media_disk_dir(w->fds[root], r->file.data, &base, 0);
+        w->dir_known = 1;
+        w->dir_root = root;
+        w->dir_len = len;
+        ngx_memcpy(w->dir_name, r->file.data, len);
     }
 
-    dir = ngx_media_archive_dir(root, md5, 0);
-
-    if (dir == -1) {
-        return 0;
-    }
-
-    found = 0;
-
-    if (ngx_media_archive_names(dir, md5, &names) == NGX_OK) {
-
-        found = ngx_media_record_same(&w->vhost, &names.vhost)
-                && ngx_media_record_same(&w->app, &names.app)
-                && ngx_media_record_same(&w->stream, &names.stream);
-
-        ngx_free(names.text);
-    }
-
-    (void) close(dir);
-
-    return found;
+    return ngx_media_archive_state_at(w->dir, p, r->end, r->bytes);
 }
 
 
-static ngx_int_t
-ngx_media_record_each(void *data, const ngx_media_recording_t *r)
-{
-    ngx_media_record_work_t *w = data;
-
-    ngx_media_recording_t  *open;
-
-    open = ngx_media_record_open_find(w, r->id);
-
-    if (open) {
-        open->state = NGX_MEDIA_RECORD_WHOLE;
-    }
-
-    if (ngx_media_record_push(w, ngx_media_record_number(r->id), w->current, 0)
-        != NGX_OK)
-    {
-        w->rc = NGX_ERROR;
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* ids are in the order of time; they are checked by now */
-
-static uint64_t
-ngx_media_record_number(const u_char *id)
-{
-    uint64_t    n;
-    ngx_uint_t  i;
-
-    n = 0;
-
-    for (i = 0; i < NGX_MEDIA_RECORD_ID - 1; i++) {
-        n = n << 4 | (uint64_t) (id[i] <= '9' ? id[i] - '0' : id[i] - 'a' + 10);
-    }
-
-    return n;
-}
-
-
-static ngx_int_t
-ngx_media_record_push(ngx_media_record_work_t *w, uint64_t id,
-    uint32_t stream, uint32_t index)
-{
-    ngx_uint_t               i, up;
-    ngx_media_record_key_t  *key, one;
-
-    w->total++;
-
-    one.id = id;
-    one.stream = stream;
-    one.index = index;
-
-    if (w->nkeys == w->limit) {
-
-        if (id > w->key[0].id) {
-            w->key[0] = one;
-            ngx_media_record_sift(w->key, w->nkeys);
-        }
-
-        return NGX_OK;
-    }
-
-    if (w->nkeys == w->size) {
-
-        w->size = ngx_max(2 * w->size, 256);
-        w->size = ngx_min(w->size, w->limit);
-        key = ngx_palloc(w->pool, w->size * sizeof(ngx_media_record_key_t));
-
-        if (key == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (w->nkeys) {
-            ngx_memcpy(key, w->key, w->nkeys * sizeof(ngx_media_record_key_t));
-            (void) ngx_pfree(w->pool, w->key);
-        }
-
-        w->key = key;
-    }
-
-    for (i = w->nkeys++; i > 0; i = up) {
-
-        up = (i - 1) / 2;
-
-        if (w->key[up].id <= id) {
-            break;
-        }
-
-        w->key[i] = w->key[up];
-    }
-
-    w->key[i] = one;
-
-    return NGX_OK;
-}
-
-
-/* the first one goes to its place */
-
-static void
-ngx_media_record_sift(ngx_media_record_key_t *key, ngx_uint_t n)
-{
-    ngx_uint_t              i, down;
-    ngx_media_record_key_t  one;
-
-    one = key[0];
-
-    for (i = 0; (down = 2 * i + 1) < n; i = down) {
-
-        if (down + 1 < n && key[down + 1].id < key[down].id) {
-            down++;
-        }
-
-        if (key[down].id >= one.id) {
-            break;
-        }
-
-        key[i] = key[down];
-    }
-
-    key[i] = one;
-}
-
-
-static int ngx_libc_cdecl
-ngx_media_record_cmp_key(const void *one, const void *two)
-{
-    const ngx_media_record_key_t  *a = one, *b = two;
-
-    return (a->id < b->id) - (a->id > b->id);
-}
-
-
-/* of the same stream one behind the other */
-
-static int ngx_libc_cdecl
-ngx_media_record_cmp_place(const void *one, const void *two)
-{
-    const ngx_media_record_key_t  *a, *b;
-
-    a = *(ngx_media_record_key_t *const *) one;
-    b = *(ngx_media_record_key_t *const *) two;
-
-    if (a->stream != b->stream) {
-        return (a->stream > b->stream) - (a->stream < b->stream);
-    }
-
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-
-/* --- a page ------------------------------------------------------------- */
-
-static ngx_int_t
-ngx_media_record_page(ngx_media_record_work_t *w)
-{
-    ngx_uint_t                   i, n, same;
-    ngx_media_json_t            *j;
-    ngx_media_record_key_t      *key, **place;
-    ngx_media_recording_t      **found, *r;
-    ngx_media_record_stream_t   *stream;
-
-    ngx_qsort(w->key, w->nkeys, sizeof(ngx_media_record_key_t),
-              ngx_media_record_cmp_key);
-
-    n = (w->nkeys > w->page.start) ? w->nkeys - w->page.start : 0;
-    key = w->key + (n ? w->page.start : 0);
-
-    place = ngx_palloc(w->pool, (n + 1) * sizeof(ngx_media_record_key_t *));
-    found = ngx_pcalloc(w->pool, (n + 1) * sizeof(ngx_media_recording_t *));
-
-    if (place == NULL || found == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        place[i] = &key[i];
-    }
-
-    ngx_qsort(place, n, sizeof(ngx_media_record_key_t *),
-              ngx_media_record_cmp_place);
-
-    for (i = 0; i < n; i += same) {
-
-        for (same = 1; i + same < n
-                       && place[i + same]->stream == place[i]->stream; same++)
-        { /* void */ }
-
-        if (place[i]->stream != NGX_MEDIA_RECORD_API_OPEN
-            && ngx_media_record_details(w, &place[i], same, key, found)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    j = &w->api->json;
-    stream = w->streams.elts;
-
-    ngx_media_json_key_array(j, "recordings");
-
-    for (i = 0; i < n; i++) {
-
-        r = (key[i].stream == NGX_MEDIA_RECORD_API_OPEN)
-            ? &w->open[key[i].index] : found[i];
-
-        /* one may have gone meanwhile */
-
-        if (r) {
-            ngx_media_json_object(j);
-            ngx_media_record_write(w, r, r->state == NGX_MEDIA_RECORD_OPEN
-                                         ? -1
-                                         : w->fds[stream[key[i].stream].root]);
-            ngx_media_json_object_end(j);
-        }
-    }
-
-    ngx_media_json_array_end(j);
-    ngx_media_json_key_int(j, "total", (int64_t) w->total);
-
-    return NGX_OK;
-}
-
-
-/* n places of one stream, in the order of time */
-
-static ngx_int_t
-ngx_media_record_details(ngx_media_record_work_t *w,
-    ngx_media_record_key_t **place, ngx_uint_t n,
-    ngx_media_record_key_t *key, ngx_media_recording_t **found)
-{
-    int                          dir;
-    u_char                       id[NGX_MEDIA_RECORD_ID + 1];
-    u_char                       day[NGX_MEDIA_ARCHIVE_DAY];
-    u_char                       last[NGX_MEDIA_ARCHIVE_DAY];
-    ngx_str_t                    name[3];
-    ngx_uint_t                   i, loaded;
-    ngx_media_recording_t       *r;
-    ngx_media_archive_file_t     file;
-    ngx_media_archive_entry_t   *e;
-    ngx_media_archive_names_t    names;
-    ngx_media_record_stream_t   *stream;
-
-    stream = w->streams.elts;
-    stream += place[0]->stream;
-
-    dir = ngx_media_archive_dir(w->fds[stream->root], stream->md5, 0);
-
-    if (dir == -1) {
-        return NGX_OK;
-    }
-
-    if (ngx_media_archive_names(dir, stream->md5, &names) != NGX_OK) {
-        (void) close(dir);
-        return NGX_OK;
-    }
-
-    name[0].data = ngx_pstrdup(w->pool, &names.vhost);
-    name[0].len = names.vhost.len;
-    name[1].data = ngx_pstrdup(w->pool, &names.app);
-    name[1].len = names.app.len;
-    name[2].data = ngx_pstrdup(w->pool, &names.stream);
-    name[2].len = names.stream.len;
-
-    ngx_free(names.text);
-
-    loaded = 0;
-    last[0] = '\0';
-
-    for (i = 0; i < n && name[0].data && name[1].data && name[2].data; i++) {
-
-        *ngx_sprintf(id, "%016xL", place[i]->id) = '\0';
-        ngx_media_archive_day(day, id);
-
-        if (ngx_strcmp(day, last) != 0) {
-
-            if (loaded) {
-                ngx_media_archive_unload(&file);
-            }
-
-            loaded = (ngx_media_archive_load(dir, day, &file) == NGX_OK);
-            ngx_memcpy(last, day, NGX_MEDIA_ARCHIVE_DAY);
-        }
-
-        e = loaded ? ngx_media_archive_entry(&file, id) : NULL;
-        r = e ? ngx_media_record_copy(w->pool, e) : NULL;
-
-        if (r) {
-            r->vhost = name[0];
-            r->app = name[1];
-            r->stream = name[2];
-            found[place[i] - key] = r;
-        }
-    }
-
-    if (loaded) {
-        ngx_media_archive_unload(&file);
-    }
-
-    (void) close(dir);
-
-    return (i == n) ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_media_recording_t *
-ngx_media_record_copy(ngx_pool_t *pool, ngx_media_archive_entry_t *e)
-{
-    ngx_media_recording_t     *r;
-    ngx_media_archive_line_t   line;
-
-    if (ngx_media_archive_parse(&line, e->pos, e->end) != NGX_MEDIA_OK) {
-        return NULL;
-    }
-
-    r = ngx_pcalloc(pool, sizeof(ngx_media_recording_t));
-
-    if (r == NULL) {
-        return NULL;
-    }
-
-    r->file.len = line.len;
-    r->file.data = ngx_pnalloc(pool, line.len + 1);
-
-    if (r->file.data == NULL) {
-        return NULL;
-    }
-
-    ngx_memcpy(r->file.data, line.file, line.len + 1);
-    ngx_memcpy(r->id, line.id, NGX_MEDIA_RECORD_ID);
-
-    r->kind = line.kind;
-    r->state = NGX_MEDIA_RECORD_WHOLE;
-    r->begin = line.begin;
-    r->end = line.end;
-    r->duration = line.duration;
-    r->bytes = line.bytes;
-
-    return r;
-}
-
-
-/* root: -1 where it is being written; file is 0-terminated otherwise */
-
-static void
+void
 ngx_media_record_write(ngx_media_record_work_t *w,
-    const ngx_media_recording_t *r, int root)
+    const ngx_media_recording_t *r, ngx_uint_t root)
 {
     ngx_uint_t              upload;
     ngx_media_recording_t   one;
@@ -1127,10 +586,13 @@ ngx_media_record_write(ngx_media_record_work_t *w,
     one = *r;
     upload = NGX_MEDIA_UPLOAD_NONE;
 
-    if (root != -1) {
-        one.state = (uint8_t) ngx_media_archive_state(root, r->file.data,
-                                                      r->end, r->bytes);
-        upload = ngx_media_upload_state(root, r->id);
+    if (r->state != NGX_MEDIA_RECORD_OPEN) {
+
+        one.state = (uint8_t) ngx_media_record_state(w, r, root);
+
+        if (w->uploads[root]) {
+            upload = ngx_media_upload_state(w->fds[root], r->id);
+        }
     }
 
     ngx_media_record_json(&w->api->json, &one,
@@ -1223,8 +685,7 @@ ngx_media_record_shown(void *data, const ngx_media_recording_t *r)
     ngx_media_record_work_t *w = data;
 
     ngx_media_json_key_object(&w->api->json, "recording");
-    ngx_media_record_write(w, r, r->state == NGX_MEDIA_RECORD_OPEN
-                                 ? -1 : w->fds[w->at]);
+    ngx_media_record_write(w, r, w->at);
     ngx_media_json_object_end(&w->api->json);
 
     w->rc = NGX_OK;
