@@ -281,7 +281,7 @@ test_progressive(void)
 {
     int                           rc;
     size_t                        n, size;
-    u_char                       *buf, *p, *trak;
+    u_char                       *buf, *p, *trak, *end;
     ssize_t                       total;
     unsigned                      i;
     const u_char                 *moov;
@@ -344,7 +344,7 @@ test_progressive(void)
           == total, "its size is told before");
 
     p = test_table(buf, buf + total, "mvhd");
-    ok(p && ngx_media_get_be32(p + 12) == 271, "how long all of it lasts");
+    ok(p && ngx_media_get_be32(p + 12) == 278, "how long all of it lasts");
 
     trak = test_table(buf, buf + total, "trak");
     p = test_table(trak, buf + total, "stts");
@@ -373,9 +373,15 @@ test_progressive(void)
        && ngx_media_get_be32(p + 4) == (uint32_t) total
        && ngx_media_get_be32(p + 8) == (uint32_t) total + 343, "places");
 
-    ok(test_table(trak, p, "elst") == NULL, "the picture begins at 0");
+    end = p;
+    p = test_table(trak, end, "elst");
+    ok(p && ngx_media_get_be32(p) == 2 && ngx_media_get_be64(p + 4) == 28
+       && ngx_media_get_be64(p + 12) == ~0ull
+       && ngx_media_get_be64(p + 24) == 250
+       && ngx_media_get_be64(p + 32) == 2500,
+       "the first picture is shown later, the last one longer");
 
-    trak = p;
+    trak = end;
     p = test_table(trak, buf + total, "elst");
     ok(p && ngx_media_get_be32(p) == 2 && ngx_media_get_be64(p + 4) == 100
        && ngx_media_get_be64(p + 12) == ~0ull
