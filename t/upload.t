@@ -3,23 +3,22 @@
 # Copyright (C) the nginx media suite authors
 
 # Copies and uploads of recordings, to an S3 of the test's own which checks
-# every signature: names, parts, faults of all kinds, and who dies in the
-# middle.  What the recorder does when a file is whole is done by a module of
-# the test's own, t/upload, which is built here.
+# every signature: names, parts, faults of all kinds.  What the recorder does
+# when a file is whole is done by a module of the test's own, t/upload, which is
+# built here.
 
 use warnings;
 use strict;
 
 use Test::More;
 
-use Digest::MD5 qw/ md5_hex /;
 use File::Basename qw/ dirname /;
-use File::Path qw/ make_path /;
 use Time::HiRes qw/ sleep time /;
 
 use lib dirname(__FILE__) . '/lib';
 use Test::Nginx;
 use Test::Nginx::S3;
+use Test::Nginx::Upload;
 use Test::Nginx::Web;
 
 ###############################################################################
@@ -28,25 +27,9 @@ plan(skip_all => 'not a dynamic build') if $ENV{TEST_NGINX_STATIC};
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl media /);
 
-my $objs = $ENV{TEST_NGINX_MODULES} || "$Test::Nginx::ROOT/objs";
 my $dir = $t->testdir();
 my $MB = 1024 * 1024;
-
-# built as the modules were: with what their makefile says
-
-open my $fh, '<', "$objs/.inputs" or die "$objs/.inputs: $!\n";
-my ($src) = do { local $/; <$fh> } =~ m!^/\S+ (/\S+) !m;
-
-$t->write_file('try.mk', <<"END_OF_MAKE");
-include $objs/Makefile
-
-$dir/try.so: $Test::Nginx::ROOT/t/upload/ngx_http_upload_try_module.c
-	\@\$(CC) \$(CFLAGS) -shared -o \$@ \$(ALL_INCS) \$<
-END_OF_MAKE
-
-my $text = `make -s -C $src -f $dir/try.mk $dir/try.so 2>&1`;
-
-is($?, 0, 'the module of this test builds') or BAIL_OUT($text);
+my $so = build($t);
 
 Test::Nginx::Web::certificates($t);
 
@@ -61,7 +44,7 @@ $t->write_file('secret', "$secret\n");
 
 my $conf = <<"END_OF_CONF";
 %%TEST_GLOBALS%%
-load_module $dir/try.so;
+load_module $so;
 daemon off;
 worker_processes 2;
 worker_shutdown_timeout 20s;
@@ -105,88 +88,7 @@ http {
 }
 END_OF_CONF
 
-my $n = 0;
-my %data;
-
-# a recording of that size; gives its id
-
-sub recording {
-    my ($app, $name, $size) = @_;
-
-    my $id = sprintf '019aa%06x%05x', ++$n, $n * 77;
-    my $file = "$app/$name";
-    my $chunk = join '', map { md5_hex("$id $_") } 1 .. 4096;
-
-    $data{$file} = substr $chunk x (1 + $size / length $chunk), 0, $size;
-    substr $data{$file}, $_ * $MB, 8, sprintf '%08d', $_ for 0 .. $size / $MB
-        - 1;
-
-    make_path("$dir/rec/$app");
-    chmod 0777, "$dir/rec/$app";
-    $t->write_file("rec/$file", $data{$file});
-    chmod 0644, "$dir/rec/$file";
-
-    return ($id, $file);
-}
-
-sub try {
-    my ($what, $app, $id, $file) = @_;
-
-    my $name = $file // '';
-    $name =~ s/([^\w.\/-])/sprintf '%%%02X', ord $1/ge;
-
-    return http_content(http_get("/try?what=$what&app=$app&stream=s&id=$id"
-        . "&file=$name"));
-}
-
-sub add {
-    my ($app, $name, $size) = @_;
-
-    my ($id, $file) = recording($app, $name, $size);
-
-    like(try('add', $app, $id, $file), qr/^0 /, "added: $file");
-
-    return ($id, $file);
-}
-
-sub state { return (split / /, try('state', @_) // '')[1] // '' }
-
-sub wait_state {
-    my ($app, $id, $state, $timeout) = @_;
-
-    wait_until(sub { state($app, $id) eq $state }, $timeout || 10);
-    return state($app, $id);
-}
-
-sub count {
-    my ($what) = @_;
-    return scalar grep { /$what/ } $s3->log();
-}
-
-sub errors { return $t->read_file('error.log') // '' }
-
-sub same {
-    my ($key, $file, $name) = @_;
-
-    my $got = $s3->object($key);
-
-    ok(defined $got && $got eq $data{$file}, $name || "$key is the file");
-}
-
-# who holds the lock of the queue
-
-sub holder {
-    my $inode = (stat "$dir/rec/.dvr/queue/lock")[1];
-    my ($pid) = slurp('/proc/locks')
-        =~ m!FLOCK +ADVISORY +WRITE (\d+) [^:]+:[^:]+:$inode !;
-    return $pid;
-}
-
-sub slurp {
-    open my $fh, '<', $_[0] or die "$_[0]: $!\n";
-    local $/;
-    return scalar readline $fh;
-}
+uploads($t, $s3);
 
 $t->write_file_expand('nginx.conf', $conf);
 $t->run();
@@ -218,7 +120,7 @@ is(count('^COMPLETE one/one/parts.mp4 200'), 1, 'once');
 ($id, $file) = add('copy', 'c.mp4', 2_500_000);
 
 is(wait_state('copy', $id, 2), 2, 'copied');
-ok(($t->read_file("copies/$file") // '') eq $data{$file}, 'the copy');
+ok(($t->read_file("copies/$file") // '') eq content($file), 'the copy');
 ok(-f "$dir/rec/$file", 'and the file is still there');
 
 ($id, $file) = add('both', 'b.mp4', 6 * $MB);
@@ -226,7 +128,7 @@ ok(-f "$dir/rec/$file", 'and the file is still there');
 wait_until(sub { !-f "$dir/rec/$file" }, 10);
 ok(!-f "$dir/rec/$file", 'deleted');
 same("both/$file", $file);
-ok(($t->read_file("copies/$file") // '') eq $data{$file}, 'and copied');
+ok(($t->read_file("copies/$file") // '') eq content($file), 'and copied');
 like($s3->about("both/$file"), qr!^x-amz-storage-class: COLD\r$!mi,
     'class of storage');
 is(wait_state('both', $id, 0), 0, 'nothing is left of it');
@@ -292,64 +194,6 @@ is(wait_state('one', $id, 3, 5), 3, 'a file is gone: failed');
 like(errors(), qr/removed.mp4" is not there any more/, 'which was logged');
 unlink "$s3->{dir}/fault-PUT";
 
-###############################################################################
-
-# who dies; each object comes once
-
-sub midway {
-    my ($name, $code) = @_;
-
-    $s3->rate(12 * $MB);
-    my ($id, $file) = add('one', "$name.mp4", 22 * $MB);
-
-    wait_until(sub { count("^PART one/$file") >= 1 }, 10);
-    is(state('one', $id), 1, "$name: under way");
-
-    $code->();
-
-    $s3->rate(0);
-    is(wait_state('one', $id, 2, 15), 2, "$name: done");
-    same("one/$file", $file, "$name: the object");
-    is(count("^COMPLETE one/$file 200"), 1, "$name: once");
-    cmp_ok(count("^PART one/$file \\d 200"), '<=', 7,
-        "$name: what was there was not sent again");
-}
-
-midway('server', sub {
-    $s3->stop();
-    sleep 1;
-    $s3->start();
-});
-
-midway('reload', sub { $t->reload() });
-
-midway('killed', sub {
-    my $pid = holder();
-
-    ok($pid, 'somebody looks after the queue');
-    $t->kill_worker($pid);
-    wait_until(sub { my $h = holder(); $h && $h != $pid }, 10);
-    isnt(holder() // $pid, $pid, 'and then somebody else');
-});
-
-midway('restarted', sub {
-    $t->stop();
-    $t->run();
-});
-
-# a small file too
-
-$s3->rate(2 * $MB);
-($id, $file) = add('one', 'small.mp4', 4 * $MB);
-sleep 0.5;
-$s3->stop();
-$s3->rate(0);
-$s3->start();
-is(wait_state('one', $id, 2), 2, 'a small file, the server killed');
-same("one/$file", $file);
-
-is($s3->uploads(), 0, 'no upload is left open');
-
 # many
 
 my @many = map { [ add('one', "many$_.mp4", 1000 + $_) ] } 1 .. 40;
@@ -380,7 +224,36 @@ like(errors(), qr/answer is 403 SignatureDoesNotMatch/, 'a wrong secret');
 unlike(errors(), qr/K7MDENG/, 'which is not logged');
 is(state('wrong', $id), 1, 'it waits');
 
-($id, $file) = add('less', 'l.mp4', 1000);
+# what the configuration says no to
+
+my $u = 'http://127.0.0.1:1';
+
+for my $case (
+    ["dvr_s3 $u/b key=a;", 'needs key= and secret= or secret_file='],
+    ["dvr_s3 $u/b secret=b;", 'needs key= and secret= or secret_file='],
+    ["dvr_s3 $u key=a secret=b;", 'the bucket is missing'],
+    ["dvr_s3 $u/b/\$media_args key=a secret=b;", 'it takes $media_vhost'],
+    ["dvr_s3 $u/\$media_app key=a secret=b;", 'only behind the bucket'],
+    ["dvr_s3 $u/b%20 key=a secret=b;", 'can not be in it'],
+    ["dvr_s3 http://u:p\@127.0.0.1/b key=a secret=b;", 'credentials stand'],
+    ["dvr_s3 ftp://x/b key=a secret=b;", 'it must begin with'],
+    ["dvr_s3 $u/b key=a secret=hidden1 part=1m;", 'invalid "part=1m"'],
+    ["dvr_s3 $u/b key=a secret=hidden1 secret=hidden2;", 'invalid "secret="'],
+    ["dvr_s3 $u/b key=a secret=b hidden1;", 'invalid "..."'],
+    ["dvr_s3 $u/b key=a secret_file=none;", 'none" failed'],
+    ["dvr_copy a; dvr_copy b;", 'is duplicate'],
+    ["dvr_copy $dir/rec; dvr_path $dir/rec/[stream].flv;", 'path name'],
+) {
+    my ($line, $want) = @$case;
+
+    $t->write_file_expand('bad.conf', "%%TEST_GLOBALS%%\nevents { }\n"
+        . "media { $line }\n");
+    unlink "$dir/test.log";
+    my (undef, $out) = $t->test_config("bad.conf");
+
+    like($out, qr/\Q$want\E/, $line);
+    unlike($out, qr/hidden/, 'no secret') if $line =~ /hidden/;
+}
 
 $t->stop();
 
