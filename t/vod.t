@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::Nginx::DVR;
+use Test::Nginx::Hook;
 
 use List::Util qw/ sum max /;
 use Time::HiRes qw/ sleep time /;
@@ -49,6 +50,8 @@ media {
     application prog { dvr_mp4 progressive;
                        dvr_path $dir/rec/[app]/[stream].mp4; }
     application shut { deny play all; }
+    application hook { on_play http://127.0.0.1:8085/play;
+                       on_stop http://127.0.0.1:8085/stop; }
 }
 
 stream {
@@ -92,13 +95,15 @@ http {
 }
 END_OF_CONF
 
+my $hook = Test::Nginx::Hook->new($t, port(8085));
+
 $t->run();
 
 my $m = media($t, 'clip', seconds => 6, gop => 12);
 my $n = $#{$m->{frames}};
 my ($first) = grep { $m->{frames}[$_]{type} == 9 } 0 .. $n;
 
-my @names = qw! live/x seg/x ts/x flv/x prog/x shut/x !;
+my @names = qw! live/x seg/x ts/x flv/x prog/x shut/x hook/x !;
 my $p = sender($t, $m, names => \@names);
 
 # while it is recorded
@@ -328,6 +333,37 @@ is(http_status(http_get("/shut/x.m3u8?start=0")), 403, 'denied: playlist');
 is(http_status(http_get("/shut/x.mp4?start=0")), 403, 'denied: export');
 is(http_status(http_get('/shut/x.rec.' . (ids('shut/x'))[0] . '.mp4')), 403,
     'denied: file');
+
+# viewers
+
+my $master = get('/hook/x.m3u8?token=t');
+
+like($master, qr/^#EXT-X-STREAM-INF:BANDWIDTH=\d+\n
+    x\.m3u8\?hls_ctx=[0-9a-z]{8}&token=t&start=\d+\n\z/mx, 'a viewer: a list');
+
+my ($child) = $master =~ /^(x\.m3u8.*)$/m;
+my ($ctx) = $child =~ /hls_ctx=(\w+)/;
+my $hlist = get("/hook/$child");
+
+like($hlist, qr/^x\.rec\.\w+\.mp4\?hls_ctx=$ctx&token=t$/m, 'a viewer: its id');
+is(faults($hlist, (recs('hook/x'))[0]{duration}), '', 'a viewer: playlist');
+ok(assemble('/hook', $hlist)
+    eq slurp("$dir/rec/" . (recs('hook/x'))[0]{file}), 'a viewer: segments');
+is(scalar($hook->requests('/play')), 1, 'on_play once');
+
+$hook->answer('/play', body => '1');
+
+my ($hid) = ids('hook/x');
+
+is(http_status(http_get('/hook/x.m3u8')), 403, 'refused: playlist');
+is(http_status(http_get("/hook/x.rec.$hid.mp4")), 403, 'refused: file');
+is(http_status(http_get("/hook/x.rec.$hid.mp4?hls_ctx=00000000")), 403,
+    'refused: an id that is none');
+is(http_status(http_get("/hook/x.rec.$hid.mp4?hls_ctx=../../..")), 404,
+    'an id that can be none');
+is(http_status(http_get('/hook/x.mp4?start=0')), 403, 'refused: export');
+is(http_status(http_get("/hook/x.rec.$hid.mp4?hls_ctx=$ctx")), 200,
+    'who is known goes on');
 
 # what else serves files
 

@@ -5,8 +5,9 @@
  * L3: recordings over HTTP.  The hub of
  *
  *   ngx_media_vod_module.c    directives, names, methods: what is ours
- *   ngx_media_vod_request.c   the life of a request: who may, what is asked
- *                             of a thread, what its answer becomes
+ *   ngx_media_vod_request.c   the life of a request: what is asked of a
+ *                             thread, what its answer becomes
+ *   ngx_media_vod_viewer.c    who plays, and what URIs tell of that
  *   ngx_media_vod_job.c       threads: recordings, files, indexes
  *   ngx_media_vod_list.c      threads: playlists
  *   ngx_media_vod_export.c    threads: a range of time as one file,
@@ -125,6 +126,7 @@ struct ngx_media_vod_job_s {
     size_t                      len;
     size_t                      size;
     int64_t                     target;        /* us; longest segment */
+    uint64_t                    rate;          /* bit/s, the highest one */
     uint8_t                     kind;          /* of all its files */
 
     ngx_media_vod_export_t     *export;
@@ -146,7 +148,8 @@ struct ngx_media_vod_ctx_s {
     ngx_chain_t                *busy;
     u_char                      viewer[NGX_MEDIA_VIEWER_ID];
     unsigned                    session:1;     /* viewer holds */
-    unsigned                    unknown:1;     /* and is to be entered */
+    unsigned                    unknown:1;     /* it is new, and to be told */
+    unsigned                    again:1;       /* it was forgotten */
 };
 
 
@@ -156,8 +159,19 @@ struct ngx_media_vod_ctx_s {
 ngx_int_t ngx_media_vod_request(ngx_http_request_t *r,
     const ngx_media_vod_name_t *name);
 /* NGX_DONE: job->done() follows; else a status */
+ngx_int_t ngx_media_vod_start(ngx_media_vod_ctx_t *ctx);
 ngx_int_t ngx_media_vod_post(ngx_media_vod_ctx_t *ctx);
+/* finalizes; the request may be gone afterwards */
+void ngx_media_vod_finish(ngx_media_vod_ctx_t *ctx, ngx_int_t rc);
 ngx_int_t ngx_media_vod_init_process(ngx_cycle_t *cycle);
+
+/* _viewer.c */
+
+ngx_int_t ngx_media_vod_permit(ngx_media_vod_ctx_t *ctx);
+ngx_int_t ngx_media_vod_enter(ngx_media_vod_ctx_t *ctx);
+void ngx_media_vod_sent(ngx_media_vod_ctx_t *ctx);
+/* fills job->escaped and job->args */
+ngx_int_t ngx_media_vod_args(ngx_media_vod_ctx_t *ctx, ngx_uint_t own);
 
 /* _job.c: threads */
 
@@ -190,7 +204,11 @@ void ngx_media_vod_keys_close(ngx_media_vod_keys_t *keys);
 /* _list.c */
 
 void ngx_media_vod_list_run(ngx_media_vod_job_t *job);
+/* what stands before its segments; or a list that names the true one */
 size_t ngx_media_vod_list_head(ngx_media_vod_job_t *job, u_char *buf,
+    size_t n);
+
+size_t ngx_media_vod_list_master(ngx_media_vod_job_t *job, u_char *buf,
     size_t n);
 
 /* _export.c, _send.c */

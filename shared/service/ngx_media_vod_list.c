@@ -16,6 +16,8 @@
 #include "ngx_media_text.h"
 
 
+#define NGX_MEDIA_VOD_RATE       500000      /* us; a shorter one is no
+                                             * measure */
 #define NGX_MEDIA_VOD_TEXT       (64 * 1024)
 #define NGX_MEDIA_VOD_TEXT_MAX   (32 * 1024 * 1024)
 
@@ -232,6 +234,11 @@ ngx_media_vod_list_segment(ngx_media_vod_list_t *l, uint64_t end,
     job->target = ngx_max(job->target, duration);
     job->kind = l->file.rec.kind;
 
+    if (duration >= NGX_MEDIA_VOD_RATE) {
+        job->rate = ngx_max(job->rate, (end - l->begin.offset) * 8000
+                                       / (uint64_t) (duration / 1000));
+    }
+
     ngx_media_text_init(&t, ngx_media_vod_list_room(job, 0), job->size);
 
     for ( ;; ) {
@@ -347,8 +354,6 @@ ngx_media_vod_list_room(ngx_media_vod_job_t *job, size_t n)
 }
 
 
-/* what stands before the segments; its length, as much as n is there */
-
 size_t
 ngx_media_vod_list_head(ngx_media_vod_job_t *job, u_char *buf, size_t n)
 {
@@ -369,6 +374,31 @@ ngx_media_vod_list_head(ngx_media_vod_job_t *job, u_char *buf, size_t n)
 
     ngx_media_text_lit(&t, "#EXT-X-MEDIA-SEQUENCE:0\n"
                            "#EXT-X-INDEPENDENT-SEGMENTS\n");
+
+    return t.len;
+}
+
+
+/* instead of segments, of which nothing is left then */
+
+size_t
+ngx_media_vod_list_master(ngx_media_vod_job_t *job, u_char *buf, size_t n)
+{
+    ngx_media_text_t  t;
+
+    job->len = 0;
+
+    ngx_media_text_init(&t, buf, n);
+
+    ngx_media_text_lit(&t, "#EXTM3U\n#EXT-X-VERSION:7\n"
+                           "#EXT-X-INDEPENDENT-SEGMENTS\n"
+                           "#EXT-X-STREAM-INF:BANDWIDTH=");
+    ngx_media_text_uint(&t, ngx_max(job->rate, 1));
+    ngx_media_text_lit(&t, "\n");
+    ngx_media_text_put(&t, job->escaped.data, job->escaped.len);
+    ngx_media_text_lit(&t, ".m3u8?");
+    ngx_media_text_put(&t, job->args.data, job->args.len);
+    ngx_media_text_lit(&t, "\n");
 
     return t.len;
 }

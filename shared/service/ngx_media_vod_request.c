@@ -13,14 +13,11 @@
 
 
 #include "ngx_media_vod.h"
-#include "ngx_media_m3u8.h"
-#include "ngx_media_text.h"
 #include "ngx_media_url.h"
 
 
 #define NGX_MEDIA_VOD_DAY        (24 * 3600 * 1000LL)
 #define NGX_MEDIA_VOD_AGE        600     /* s, of a playlist that is whole */
-#define NGX_MEDIA_VOD_CTX        "hls_ctx="
 
 
 static ngx_media_vod_ctx_t *ngx_media_vod_create(ngx_http_request_t *r,
@@ -28,16 +25,8 @@ static ngx_media_vod_ctx_t *ngx_media_vod_create(ngx_http_request_t *r,
 static ngx_int_t ngx_media_vod_names(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_check(ngx_str_t *text,
     ngx_media_name_kind_e kind);
-static ngx_int_t ngx_media_vod_permit(ngx_media_vod_ctx_t *ctx);
-static void ngx_media_vod_about(ngx_media_vod_ctx_t *ctx, ngx_str_t *text);
-static void ngx_media_vod_asked(ngx_media_ask_t *ask, ngx_int_t rc);
-static ngx_int_t ngx_media_vod_permitted(ngx_media_vod_ctx_t *ctx,
-    ngx_int_t rc);
-static ngx_int_t ngx_media_vod_start(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_job(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_range(ngx_media_vod_ctx_t *ctx);
-static ngx_int_t ngx_media_vod_args(ngx_media_vod_ctx_t *ctx);
-static ngx_uint_t ngx_media_vod_own(const u_char *p, size_t n);
 static ngx_int_t ngx_media_vod_open(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_copy(ngx_pool_t *pool, ngx_str_t *dst,
     const void *src, size_t n);
@@ -54,7 +43,6 @@ static ngx_int_t ngx_media_vod_list_send(ngx_media_vod_ctx_t *ctx,
 static void ngx_media_vod_other(ngx_media_vod_ctx_t *ctx);
 static ngx_int_t ngx_media_vod_status(ngx_media_vod_ctx_t *ctx,
     ngx_int_t rc);
-static void ngx_media_vod_finish(ngx_media_vod_ctx_t *ctx, ngx_int_t rc);
 static void ngx_media_vod_cleanup(void *data);
 
 
@@ -219,136 +207,9 @@ ngx_media_vod_check(ngx_str_t *text, ngx_media_name_kind_e kind)
 }
 
 
-/* --- permission --------------------------------------------------------- */
-
-/*
- * NGX_OK; NGX_AGAIN: ngx_media_vod_asked() follows; else a status.  Rules and
- * tokens look at each request; hooks, where viewers have an id, at those that
- * have none that is known.
- */
-
-static ngx_int_t
-ngx_media_vod_permit(ngx_media_vod_ctx_t *ctx)
-{
-    ngx_int_t              rc;
-    ngx_media_ask_t       *ask;
-    ngx_media_hls_conf_t  *hls;
-
-    if (!ngx_media_ask_needed(ctx->conf)) {
-        return NGX_OK;
-    }
-
-    hls = ctx->conf[ngx_media_hls_policy_module.ctx_index];
-
-    ask = ngx_pcalloc(ctx->request->pool, sizeof(ngx_media_ask_t));
-    if (ask == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_media_vod_about(ctx, ask->text);
-
-    ask->act = NGX_MEDIA_ACT_PLAY;
-    ask->type = NGX_MEDIA_CLIENT_HLS_PLAY;
-    ask->conf = ctx->conf;
-    ask->connection = ctx->request->connection;
-    ask->pool = ctx->request->pool;
-    ask->token = ngx_media_http_token(ctx->request);
-    ask->request = !hls->session;
-    ask->done = ngx_media_vod_asked;
-    ask->data = ctx;
-
-    ctx->ask = ask;
-
-    rc = ngx_media_ask(ask);
-
-    return (rc == NGX_AGAIN) ? NGX_AGAIN : ngx_media_vod_permitted(ctx, rc);
-}
-
-
-/* all that is known of who asks; strings of the request */
-
-static void
-ngx_media_vod_about(ngx_media_vod_ctx_t *ctx, ngx_str_t *text)
-{
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    text[NGX_MEDIA_TEXT_VHOST] = ctx->vhost;
-    text[NGX_MEDIA_TEXT_APP] = ctx->app;
-    text[NGX_MEDIA_TEXT_STREAM] = ctx->stream;
-    text[NGX_MEDIA_TEXT_TCURL] = ctx->names.tcurl;
-    text[NGX_MEDIA_TEXT_PAGEURL] = ctx->names.pageurl;
-    text[NGX_MEDIA_TEXT_ARGS] = r->args;
-    text[NGX_MEDIA_TEXT_IP] = r->connection->addr_text;
-    ngx_str_set(&text[NGX_MEDIA_TEXT_PROTOCOL], "hls");
-
-    text[NGX_MEDIA_TEXT_NAME].data = (u_char *) ctx->name.stream;
-    text[NGX_MEDIA_TEXT_NAME].len = r->uri.data + r->uri.len
-                                    - ctx->name.stream;
-}
-
-
-static void
-ngx_media_vod_asked(ngx_media_ask_t *ask, ngx_int_t rc)
-{
-    ngx_connection_t     *c;
-    ngx_media_vod_ctx_t  *ctx;
-
-    ctx = ask->data;
-    c = ctx->request->connection;
-
-    ngx_http_set_log_request(c->log, ctx->request);
-
-    rc = ngx_media_vod_permitted(ctx, rc);
-
-    if (rc == NGX_OK) {
-        rc = ngx_media_vod_start(ctx);
-    }
-
-    if (rc != NGX_DONE) {
-        ngx_media_vod_finish(ctx, rc);
-    }
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_media_vod_permitted(ngx_media_vod_ctx_t *ctx, ngx_int_t rc)
-{
-    ngx_media_ask_t     *ask;
-    ngx_http_request_t  *r;
-
-    ask = ctx->ask;
-    r = ctx->request;
-
-    if (rc == NGX_OK) {
-
-        if (ask->stream.len) {
-            ctx->stream = ask->stream;
-        }
-
-        return NGX_OK;
-    }
-
-    if (rc != NGX_DECLINED) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "play refused: %s",
-                  ngx_media_reason_text(ask->reason));
-
-    return ngx_media_http_refuse(r,
-                                 ask->reason == NGX_MEDIA_REASON_NOT_FOUND
-                                 ? NGX_HTTP_NOT_FOUND : NGX_HTTP_FORBIDDEN,
-                                 &ask->redirect);
-}
-
-
 /* --- jobs --------------------------------------------------------------- */
 
-static ngx_int_t
+ngx_int_t
 ngx_media_vod_start(ngx_media_vod_ctx_t *ctx)
 {
     ngx_media_vod_job_t  *job;
@@ -377,7 +238,7 @@ ngx_media_vod_start(ngx_media_vod_ctx_t *ctx)
 
     default: /* NGX_MEDIA_VOD_NAME_LIST */
 
-        if (ngx_media_vod_args(ctx) != NGX_OK) {
+        if (ngx_media_vod_args(ctx, ctx->unknown) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -543,88 +404,6 @@ ngx_media_vod_open(ngx_media_vod_ctx_t *ctx)
 }
 
 
-/* what goes behind the URIs of a playlist: relative ones inherit no query */
-
-static ngx_int_t
-ngx_media_vod_args(ngx_media_vod_ctx_t *ctx)
-{
-    u_char               *p, *end, *last;
-    ngx_str_t            *args;
-    ngx_media_text_t      t;
-    ngx_media_vod_job_t  *job;
-
-    job = ctx->job;
-    args = &ctx->request->args;
-
-    job->escaped.data = ngx_pnalloc(job->pool, 3 * job->stream.len
-                                               + 3 * args->len + 1);
-    if (job->escaped.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    job->escaped.len = ngx_media_hls_escape(job->stream.data, job->stream.len,
-                                            job->escaped.data,
-                                            3 * job->stream.len);
-    job->args.data = job->escaped.data + 3 * job->stream.len;
-
-    ngx_media_text_init(&t, job->args.data, 3 * args->len + 1);
-
-    last = args->data + args->len;
-
-    for (p = args->data; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (end == p || ngx_media_vod_own(p, (size_t) (end - p))) {
-            continue;
-        }
-
-        if (t.len) {
-            ngx_media_text_lit(&t, "&");
-        }
-
-        ngx_media_text_uri(&t, p, (size_t) (end - p));
-    }
-
-    job->args.len = ngx_min(t.len, t.size);
-
-    return NGX_OK;
-}
-
-
-/* an argument that is about the playlist alone */
-
-static ngx_uint_t
-ngx_media_vod_own(const u_char *p, size_t n)
-{
-    ngx_uint_t  i;
-
-    static const ngx_str_t  names[] = {
-        ngx_string("start="),
-        ngx_string("end="),
-        ngx_string("id="),
-        ngx_string("_hls_"),
-        ngx_string(NGX_MEDIA_VOD_CTX)
-    };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-
-        if (n >= names[i].len
-            && ngx_strncasecmp((u_char *) p, names[i].data, names[i].len)
-               == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 ngx_int_t
 ngx_media_vod_post(ngx_media_vod_ctx_t *ctx)
 {
@@ -716,6 +495,10 @@ ngx_media_vod_file_done(ngx_media_vod_ctx_t *ctx)
 
     if (job->status != NGX_OK) {
         return job->status;
+    }
+
+    if (ngx_media_vod_enter(ctx) != NGX_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
     cln = ngx_pool_cleanup_add(ctx->request->pool,
@@ -820,6 +603,7 @@ ngx_media_vod_list_done(ngx_media_vod_ctx_t *ctx)
     size_t                n;
     u_char               *p;
     ngx_str_t             cache;
+    ngx_uint_t            master;
     ngx_http_request_t   *r;
     ngx_media_vod_job_t  *job;
 
@@ -832,19 +616,26 @@ ngx_media_vod_list_done(ngx_media_vod_ctx_t *ctx)
         return job->status;
     }
 
-    n = 256;
+    master = ctx->unknown;
+
+    if (ngx_media_vod_enter(ctx) != NGX_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    n = 256 + (master ? job->escaped.len + job->args.len : 0);
     p = ngx_pnalloc(r->pool, n);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    n = ngx_media_vod_list_head(job, p, n);
+    n = master ? ngx_media_vod_list_master(job, p, n)
+               : ngx_media_vod_list_head(job, p, n);
 
     /* who named its end gets the same later on */
 
     ngx_str_set(&cache, "no-cache");
 
-    if (job->whole && (job->id[0] || (job->to && job->to
+    if (job->whole && !ctx->session && (job->id[0] || (job->to && job->to
                                       < ngx_time() * 1000LL)))
     {
         cache.data = ngx_pnalloc(r->pool, sizeof("max-age=") + NGX_INT_T_LEN);
@@ -880,7 +671,7 @@ ngx_media_vod_list_send(ngx_media_vod_ctx_t *ctx, u_char *head, size_t n)
 
     ngx_str_set(&end, "#EXT-X-ENDLIST\n");
 
-    if (!job->whole) {
+    if (!job->whole || job->len == 0) {
         end.len = 0;
     }
 
@@ -914,6 +705,8 @@ ngx_media_vod_list_send(ngx_media_vod_ctx_t *ctx, u_char *head, size_t n)
 
     out[1].buf->pos = job->text;
     out[1].buf->last = job->text + job->len;
+    out[1].buf->memory = job->len ? 1 : 0;
+    out[1].buf->sync = job->len ? 0 : 1;
 
     out[2].buf->pos = end.data;
     out[2].buf->last = end.data + end.len;
@@ -931,8 +724,12 @@ ngx_media_vod_export_done(ngx_media_vod_ctx_t *ctx)
 {
     ngx_media_vod_other(ctx);
 
-    return (ctx->job->status == NGX_OK) ? ngx_media_vod_export_send(ctx)
-                                        : ctx->job->status;
+    if (ctx->job->status != NGX_OK) {
+        return ctx->job->status;
+    }
+
+    return (ngx_media_vod_enter(ctx) == NGX_OK)
+           ? ngx_media_vod_export_send(ctx) : NGX_HTTP_SERVICE_UNAVAILABLE;
 }
 
 
@@ -960,7 +757,7 @@ ngx_media_vod_other(ngx_media_vod_ctx_t *ctx)
 
 /* --- the end ------------------------------------------------------------ */
 
-static void
+void
 ngx_media_vod_finish(ngx_media_vod_ctx_t *ctx, ngx_int_t rc)
 {
     ngx_http_finalize_request(ctx->request, ngx_media_vod_status(ctx, rc));
@@ -998,6 +795,8 @@ ngx_media_vod_cleanup(void *data)
     if (ctx->ask) {
         ngx_media_ask_cancel(ctx->ask);
     }
+
+    ngx_media_vod_sent(ctx);
 
     if (ctx->job == NULL) {
         return;
