@@ -12,6 +12,7 @@
 
 
 #define NGX_MEDIA_FILE_MAX_TIME   (1LL << 56)       /* us */
+#define NGX_MEDIA_FILE_MAX_END    (1LL << 58)       /* us; bytes */
 #define NGX_MEDIA_FILE_LATE       10000000          /* us, before the first */
 #define NGX_MEDIA_FILE_BACK       1000000           /* us, in its own track */
 #define NGX_MEDIA_FILE_LEAP       600000000         /* us */
@@ -62,6 +63,44 @@ ngx_media_file_init(ngx_media_file_t *f, uint8_t kind)
 
     if (kind == NGX_MEDIA_FILE_TS) {
         ngx_media_file_ts_init(f);
+    }
+}
+
+
+int
+ngx_media_file_valid(const ngx_media_file_t *f)
+{
+    unsigned  i;
+
+    if (f->version != sizeof(ngx_media_file_t)
+        || f->end < 0 || f->end > NGX_MEDIA_FILE_MAX_END
+        || f->base > NGX_MEDIA_FILE_MAX_END
+        || f->base < -NGX_MEDIA_FILE_MAX_END
+        || f->bytes > (uint64_t) NGX_MEDIA_FILE_MAX_END)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+        if (f->track[i].last < 0 || f->track[i].last > NGX_MEDIA_FILE_MAX_END)
+        {
+            return 0;
+        }
+    }
+
+    switch (f->kind) {
+
+    case NGX_MEDIA_FILE_FLV:
+        return ngx_media_file_flv_valid(f);
+
+    case NGX_MEDIA_FILE_MP4:
+        return ngx_media_file_mp4_valid(f);
+
+    case NGX_MEDIA_FILE_TS:
+        return ngx_media_file_ts_valid(f);
+
+    default:
+        return 0;
     }
 }
 

@@ -132,6 +132,12 @@ const char *ngx_media_file_ending(uint8_t kind);
 void ngx_media_file_init(ngx_media_file_t *f, uint8_t kind);
 
 /*
+ * Is a state that comes from elsewhere one that can be gone on with, and
+ * closed?  1, or 0: of another build, or damaged.
+ */
+int ngx_media_file_valid(const ngx_media_file_t *f);
+
+/*
  * The timeline of the source begins anew, or another source goes on with the
  * file: the next frame follows the newest one of the file after gap us.
  */

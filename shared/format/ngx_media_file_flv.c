@@ -51,6 +51,25 @@ static void ngx_media_file_flv_keys(ngx_media_file_t *f,
     uint32_t nkeys);
 
 
+int
+ngx_media_file_flv_valid(const ngx_media_file_t *f)
+{
+    const ngx_media_file_flv_t  *flv;
+
+    flv = &f->u.flv;
+
+    if (ngx_media_file_fresh(f)) {
+        return 1;
+    }
+
+    /* the end writes there */
+
+    return f->bytes > NGX_MEDIA_FILE_KEYS + NGX_MEDIA_FLV_HEADER_SIZE
+           && flv->duration <= f->bytes - 8 && flv->filesize <= f->bytes - 8
+           && flv->keys <= f->bytes - NGX_MEDIA_FILE_KEYS;
+}
+
+
 size_t
 ngx_media_file_flv_room(const ngx_media_file_t *f,
     const ngx_media_frame_t *frames, uint32_t n)

@@ -57,6 +57,11 @@ int64_t ngx_media_file_newest(const ngx_media_file_t *f);
 uint32_t ngx_media_file_hash(const u_char *p, size_t n);
 
 
+/* Does what a kind keeps hold together? */
+int ngx_media_file_flv_valid(const ngx_media_file_t *f);
+int ngx_media_file_mp4_valid(const ngx_media_file_t *f);
+int ngx_media_file_ts_valid(const ngx_media_file_t *f);
+
 /*
  * Batches: f is a copy that is thrown away where DECLINED or ERROR is
  * returned; it has begun.  buf has the room that the kind asked for.

@@ -26,6 +26,8 @@
 #define NGX_MEDIA_FILE_TRAF       128       /* in a moof, */
 #define NGX_MEDIA_FILE_TRUN       16        /* of a sample in it */
 
+#define NGX_MEDIA_FILE_MAX_TICKS  (1ULL << 61)
+
 #define ngx_media_file_padded(n)  (((n) + 15) & ~(size_t) 15)
 
 
@@ -56,6 +58,34 @@ static int ngx_media_file_mp4_run(ngx_media_file_t *f,
     ngx_media_mp4_sample_t *samples, const u_char **data, uint32_t *count);
 static int ngx_media_file_mp4_rate(const ngx_media_file_t *f,
     const ngx_media_frame_t *frame);
+
+
+int
+ngx_media_file_mp4_valid(const ngx_media_file_t *f)
+{
+    unsigned                           i;
+    const ngx_media_file_mp4_track_t  *t;
+
+    if (ngx_media_file_fresh(f)) {
+        return 1;
+    }
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+        t = &f->u.mp4.track[i];
+
+        if (t->id && (t->timescale == 0 || t->timescale > 0xffffff
+                      || t->clock.timescale != t->timescale
+                      || t->clock.next > NGX_MEDIA_FILE_MAX_TICKS
+                      || t->clock.last > NGX_MEDIA_FILE_MAX_TICKS
+                      || t->clock.exact > NGX_MEDIA_FILE_MAX_TICKS
+                      || t->clock.offset != 0))
+        {
+            return 0;
+        }
+    }
+
+    return f->bytes >= 8 && f->u.mp4.duration <= f->bytes - 8;
+}
 
 
 size_t

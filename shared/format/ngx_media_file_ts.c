@@ -30,6 +30,39 @@ ngx_media_file_ts_init(ngx_media_file_t *f)
 }
 
 
+int
+ngx_media_file_ts_valid(const ngx_media_file_t *f)
+{
+    unsigned                         i;
+    const ngx_media_ts_mux_t        *m;
+    const ngx_media_ts_mux_track_t  *t;
+
+    m = &f->u.ts;
+
+    if (m->nsets > NGX_MEDIA_TS_MUX_SETS || m->bundle != NULL
+        || m->bundle_used || m->bundle_us
+        || (m->pcr_track >= NGX_MEDIA_MAX_TRACKS && m->pcr_track != 0xff))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < NGX_MEDIA_MAX_TRACKS; i++) {
+        t = &m->tracks[i];
+
+        if ((t->sets_size && (t->sets > m->nsets
+                              || t->sets_size > m->nsets - t->sets))
+            || t->nal_size > 4
+            || (t->nal_size == 0 && t->codec)
+            || (t->codec && ngx_media_ts_type(t->codec) == 0))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 size_t
 ngx_media_file_ts_room(const ngx_media_file_t *f,
     const ngx_media_frame_t *frames, uint32_t n)

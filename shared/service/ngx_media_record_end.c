@@ -220,7 +220,7 @@ ngx_media_record_close(ngx_media_record_end_t *end)
      */
 
     if (file->mark.state != NGX_MEDIA_RECORD_CLOSED
-        && file->mark.file.version == sizeof(ngx_media_file_t)
+        && ngx_media_file_valid(&file->mark.file)
         && (uint64_t) st.st_size >= file->mark.file.bytes)
     {
         if (ftruncate(file->fd, (off_t) file->mark.file.bytes) == -1) {

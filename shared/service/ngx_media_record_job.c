@@ -706,7 +706,7 @@ ngx_media_record_reopen(ngx_media_record_t *r, int root)
     if (mark->state >= NGX_MEDIA_RECORD_CLOSED || until < now
         || mark->time > now + NGX_MEDIA_RECORD_MAX_GAP
         || r->conf->gap == 0 || head->kind != r->conf->kind
-        || mark->file.version != sizeof(ngx_media_file_t)
+        || !ngx_media_file_valid(&mark->file)
         || mark->file.kind != head->kind || !mark->file.begun
         || ngx_strcmp(head->md5, r->md5) != 0)
     {

@@ -288,6 +288,35 @@ fuzz_end(ngx_media_file_t *f)
 }
 
 
+/* A state with some bytes changed, as a damaged journal could hold it. */
+
+static void
+fuzz_state(const ngx_media_file_t *f, const uint8_t *p, const uint8_t *end,
+    ngx_media_frame_t *frames, uint32_t nframes)
+{
+    size_t             room;
+    u_char            *buf;
+    ngx_media_file_t   other;
+
+    other = *f;
+
+    for ( /* void */ ; end - p >= 3; p += 3) {
+        ((u_char *) &other)[ngx_media_get_be16(p) % sizeof(other)] = p[2];
+    }
+
+    if (!ngx_media_file_valid(&other)) {
+        return;
+    }
+
+    room = ngx_media_file_room(&other, frames, nframes);
+    buf = malloc(room ? room : 1);
+
+    (void) ngx_media_file_batch(&other, frames, nframes, buf, room);
+
+    free(buf);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -358,6 +387,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_batch(&f, frames, n);
             n = 0;
         }
+    }
+
+    if (data[0] & 0x80) {
+        fuzz_state(f, end - (size < 14 ? 0 : 12), end, frames, n);
     }
 
     fuzz_batch(&f, frames, n);

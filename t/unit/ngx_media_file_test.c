@@ -262,6 +262,11 @@ test_copies(uint8_t kind)
         other = next;
     }
 
+    ok(ngx_media_file_valid(&one), "kind %d: its state holds together", kind);
+    one.version++;
+    ok(!ngx_media_file_valid(&one), "kind %d: that of another build", kind);
+    one.version--;
+
     is_mem(a.p, a.n, b.p, b.n, "kind %d: a copy of the state goes on", kind);
     ok(memcmp(&one, other, sizeof(ngx_media_file_t)) == 0,
        "kind %d: and is the same", kind);
