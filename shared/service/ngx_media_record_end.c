@@ -428,8 +428,6 @@ ngx_media_record_enter(ngx_media_record_end_t *end, int root)
         return NGX_ERROR;
     }
 
-    (void) ngx_media_upload_add(end->conf, root, &end->recording);
-
     rcf = ngx_media_record_conf(end->conf);
 
     if (rcf->keep_age || rcf->keep_size) {

@@ -14,12 +14,15 @@
 #include "ngx_media_record.h"
 #include "ngx_media_mp4_moov.h"
 
+#include <sys/statvfs.h>
+
 
 #define NGX_MEDIA_PROGRESSIVE_MEMORY  ((size_t) 512 * 1024 * 1024)
 #define NGX_MEDIA_PROGRESSIVE_MOOV    (1024 * 1024)
 #define NGX_MEDIA_PROGRESSIVE_MOOF    (16 * 1024 * 1024)
 #define NGX_MEDIA_PROGRESSIVE_COPY    (1024 * 1024)
 #define NGX_MEDIA_PROGRESSIVE_SAMPLES 65536
+#define NGX_MEDIA_PROGRESSIVE_SPARE   (16 * 1024 * 1024)  /* that stay free */
 
 
 typedef struct {
@@ -46,6 +49,7 @@ typedef struct {
 
 static ngx_int_t ngx_media_progressive_make(ngx_media_progressive_t *p,
     int dir, const u_char *base, const u_char *temp);
+static ngx_int_t ngx_media_progressive_space(ngx_media_progressive_t *p);
 static ngx_int_t ngx_media_progressive_walk(ngx_media_progressive_t *p);
 static ngx_int_t ngx_media_progressive_box(ngx_media_progressive_t *p,
     const ngx_media_mp4_box_t *box, uint64_t offset);
@@ -165,6 +169,10 @@ ngx_media_progressive_make(ngx_media_progressive_t *p, int dir,
         return p->payload ? NGX_OK : NGX_DECLINED;
     }
 
+    if (ngx_media_progressive_space(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     (void) unlinkat(dir, (const char *) temp, 0);
 
     p->out = openat(dir, (const char *) temp,
@@ -190,6 +198,34 @@ ngx_media_progressive_make(ngx_media_progressive_t *p, int dir,
     /* the new name is to outlive a crash as the old one did */
 
     (void) fsync(dir);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Is there room for a second one?  A disk that it fills is full for those that
+ * are recorded at the time, too.
+ */
+
+static ngx_int_t
+ngx_media_progressive_space(ngx_media_progressive_t *p)
+{
+    struct statvfs  fs;
+
+    if (fstatvfs(p->fd, &fs) == -1) {
+
+        /* it can not be known */
+
+        return NGX_OK;
+    }
+
+    if ((uint64_t) fs.f_bavail * fs.f_frsize
+        < p->size + p->size / 8 + NGX_MEDIA_PROGRESSIVE_SPARE)
+    {
+        errno = ENOSPC;
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
