@@ -53,6 +53,12 @@ media {
         dvr_path $dir/more/[stream]/[timestamp].ts;
     }
 
+    application gap {
+        dvr on;
+        dvr_gap 30s;
+        dvr_path $dir/gap/[stream].mp4;
+    }
+
     application none {
     }
 
@@ -292,6 +298,21 @@ ok($more[0]{begin} >= $more[1]{begin}, 'newest first');
 is(change('DELETE', "$list$_->{id}"), 'ok', 'deleted') for @more;
 ok(!-e "$dir/more/$name", 'with its directory');
 ok(-d "$dir/more", 'but not the root');
+
+# of a publisher who may come back
+
+$pub = encoder('gap', 'away');
+ok(wait_until(sub { frames($pub, 5); ($r) = recs('app=gap'); $r && $r->{bytes} },
+    10), 'one that may come back');
+$pub->close();
+
+ok(wait_until(sub { $s = $t->api_get("/api/v1/streams/?count=100");
+    !grep { $_->{app} eq 'gap' && $_->{record}{active} } @{$s->{streams}} }, 5),
+    'is away');
+is(join(' ', map { "$_->{id} $_->{state} $_->{file}" } recs('app=gap')),
+    "$r->{id} recording away.mp4", 'its recording is not over');
+is($t->api_get("$list$r->{id}")->{recording}{state}, 'recording', 'nor shown so');
+is(change('DELETE', "$list$r->{id}"), '{"code":2051}', 'nor deleted');
 
 # off where the policy says on, of another vhost
 

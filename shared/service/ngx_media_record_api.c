@@ -24,13 +24,9 @@ static ngx_int_t ngx_media_record_arg(ngx_media_api_t *api, const char *name,
     ngx_str_t *value);
 static ngx_int_t ngx_media_record_time(ngx_media_api_t *api, const char *name,
     int64_t *value);
-static ngx_uint_t ngx_media_record_wanted(ngx_media_record_work_t *w,
-    const ngx_media_recording_t *r);
 static ngx_int_t ngx_media_record_open(ngx_media_api_source_t *s,
     ngx_media_recording_t *r, ngx_pool_t *pool);
 static ngx_int_t ngx_media_record_opens(ngx_media_record_work_t *w);
-static int ngx_libc_cdecl ngx_media_record_cmp_open(const void *one,
-    const void *two);
 static ngx_uint_t ngx_media_record_state(ngx_media_record_work_t *w,
     const ngx_media_recording_t *r, ngx_uint_t root);
 static void ngx_media_record_show(ngx_media_record_work_t *w);
@@ -140,6 +136,8 @@ ngx_media_record_work_run(ngx_media_record_work_t *w)
                             || faccessat(w->fds[i], NGX_MEDIA_UPLOAD_STATE,
                                          F_OK, 0) == 0);
     }
+
+    ngx_media_record_unfinished(w);
 
     w->run(w);
 
@@ -310,7 +308,7 @@ ngx_media_record_same(const ngx_str_t *want, const ngx_str_t *name)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_media_record_wanted(ngx_media_record_work_t *w,
     const ngx_media_recording_t *r)
 {
@@ -323,6 +321,15 @@ ngx_media_record_wanted(ngx_media_record_work_t *w,
 
 
 /* --- what is being written ---------------------------------------------- */
+
+int ngx_libc_cdecl
+ngx_media_record_cmp_open(const void *one, const void *two)
+{
+    const ngx_media_recording_t  *a = one, *b = two;
+
+    return ngx_strcmp(a->id, b->id);
+}
+
 
 /* NGX_DECLINED: nothing of this source is */
 
@@ -464,15 +471,6 @@ ngx_media_record_opens(ngx_media_record_work_t *w)
               ngx_media_record_cmp_open);
 
     return NGX_OK;
-}
-
-
-static int ngx_libc_cdecl
-ngx_media_record_cmp_open(const void *one, const void *two)
-{
-    const ngx_media_recording_t  *a = one, *b = two;
-
-    return ngx_strcmp(a->id, b->id);
 }
 
 

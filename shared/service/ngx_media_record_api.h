@@ -5,7 +5,7 @@
  * L3: private hub of recordings in the API.
  *
  *   ngx_media_record_api.c   requests, one recording, switches
- *   ngx_media_record_list.c  lists
+ *   ngx_media_record_list.c  lists, and what is not finished
  *
  * The request is parked, a thread looks at what is on disk and writes its part
  * of the document into memory of its own, and the worker sends it.
@@ -91,9 +91,21 @@ struct ngx_media_record_work_s {
 /* Thread: a list, and its page. */
 void ngx_media_record_list(ngx_media_record_work_t *w);
 
+/*
+ * Thread: adds recordings that nobody writes now and that are not whole, by
+ * their journals: of a publisher who may come back, or about to be finished.
+ */
+void ngx_media_record_unfinished(ngx_media_record_work_t *w);
+
+/* Is it one of the list? */
+ngx_uint_t ngx_media_record_wanted(ngx_media_record_work_t *w,
+    const ngx_media_recording_t *r);
 /* want: data is NULL: any name. */
 ngx_uint_t ngx_media_record_same(const ngx_str_t *want,
     const ngx_str_t *name);
+/* By their ids. */
+int ngx_libc_cdecl ngx_media_record_cmp_open(const void *one,
+    const void *two);
 /* Of those that were open when the request came; NULL: none. */
 ngx_media_recording_t *ngx_media_record_open_find(ngx_media_record_work_t *w,
     const u_char *id);

@@ -119,6 +119,12 @@ void ngx_media_record_file_close(ngx_media_record_file_t *file);
  */
 ngx_int_t ngx_media_record_journal_open(ngx_media_record_file_t *file,
     int root, const u_char *name, ngx_uint_t make);
+/*
+ * Reads one that may be somebody's: what it was a moment ago.  NGX_OK;
+ * NGX_DONE: empty or damaged; NGX_DECLINED: none.
+ */
+ngx_int_t ngx_media_record_journal_peek(ngx_media_record_file_t *file,
+    int root, const u_char *name);
 ngx_int_t ngx_media_record_journal_head(ngx_media_record_file_t *file);
 ngx_int_t ngx_media_record_journal_mark(ngx_media_record_file_t *file);
 /* From .dvr/open/MD5 to .dvr/open/ID, where it is there. */

@@ -152,6 +152,38 @@ ngx_media_record_journal_open(ngx_media_record_file_t *file, int root,
 }
 
 
+ngx_int_t
+ngx_media_record_journal_peek(ngx_media_record_file_t *file, int root,
+    const u_char *name)
+{
+    int            dir;
+    ngx_int_t      rc;
+    const u_char  *base;
+
+    dir = ngx_media_disk_dir(root, name, &base, 0);
+
+    if (dir == -1) {
+        return NGX_DECLINED;
+    }
+
+    file->lock = openat(dir, (const char *) base,
+                        O_RDONLY|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK);
+
+    (void) close(dir);
+
+    if (file->lock == -1) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_media_record_journal_read(file);
+
+    (void) close(file->lock);
+    file->lock = -1;
+
+    return rc;
+}
+
+
 static ngx_uint_t
 ngx_media_record_journal_is(int fd, int dir, const u_char *base)
 {

@@ -9,8 +9,13 @@
 
 
 #include "ngx_media_record_api.h"
+#include "ngx_media_record_job.h"
 
 
+static void ngx_media_record_journals(ngx_media_record_work_t *w, int root,
+    ngx_array_t *open);
+static ngx_int_t ngx_media_record_journal(ngx_media_record_work_t *w,
+    ngx_media_record_file_t *file, ngx_array_t *open);
 static ngx_int_t ngx_media_record_streams(ngx_media_record_work_t *w,
     ngx_uint_t root);
 static ngx_uint_t ngx_media_record_named(ngx_media_record_work_t *w, int root,
@@ -526,4 +531,174 @@ ngx_media_record_copy(ngx_pool_t *pool, ngx_media_archive_entry_t *e)
     r->bytes = line.bytes;
 
     return r;
+}
+
+
+/* --- what is not finished ------------------------------------------------ */
+
+void
+ngx_media_record_unfinished(ngx_media_record_work_t *w)
+{
+    ngx_uint_t              i;
+    ngx_array_t             open;
+    ngx_media_recording_t  *r;
+
+    if (ngx_array_init(&open, w->pool, w->nopen + 8,
+                       sizeof(ngx_media_recording_t))
+        != NGX_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < w->nroots; i++) {
+        if (w->fds[i] != -1) {
+            ngx_media_record_journals(w, w->fds[i], &open);
+        }
+    }
+
+    for (i = 0; i < w->nopen; i++) {
+
+        r = ngx_array_push(&open);
+
+        if (r == NULL) {
+            return;
+        }
+
+        *r = w->open[i];
+    }
+
+    w->open = open.elts;
+    w->nopen = open.nelts;
+
+    ngx_qsort(w->open, w->nopen, sizeof(ngx_media_recording_t),
+              ngx_media_record_cmp_open);
+}
+
+
+static void
+ngx_media_record_journals(ngx_media_record_work_t *w, int root,
+    ngx_array_t *open)
+{
+    int                       fd;
+    DIR                      *list;
+    u_char                    name[NGX_MEDIA_RECORD_JOURNAL];
+    size_t                    len;
+    const u_char             *base;
+    struct dirent            *entry;
+    ngx_media_record_file_t   file;
+
+    fd = ngx_media_disk_dir(root, (u_char *) NGX_MEDIA_RECORD_OPEN_DIR "/x",
+                            &base, 0);
+    list = (fd == -1) ? NULL : fdopendir(fd);
+
+    if (list == NULL) {
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return;
+    }
+
+    while ((entry = readdir(list)) != NULL) {
+
+        len = ngx_strlen(entry->d_name);
+
+        if (entry->d_name[0] == '.'
+            || len + sizeof(NGX_MEDIA_RECORD_OPEN_DIR "/") > sizeof(name))
+        {
+            continue;
+        }
+
+        *ngx_sprintf(name, NGX_MEDIA_RECORD_OPEN_DIR "/%s", entry->d_name)
+            = '\0';
+
+        ngx_media_record_file_init(&file);
+
+        if (ngx_media_record_journal_peek(&file, root, name) == NGX_OK
+            && ngx_media_record_journal(w, &file, open) != NGX_OK)
+        {
+            break;
+        }
+    }
+
+    (void) closedir(list);
+}
+
+
+static ngx_int_t
+ngx_media_record_journal(ngx_media_record_work_t *w,
+    ngx_media_record_file_t *file, ngx_array_t *open)
+{
+    u_char                   *p;
+    size_t                    n;
+    ngx_uint_t                i;
+    ngx_media_recording_t     one, *r;
+    ngx_media_record_head_t  *head;
+
+    head = &file->head;
+
+    if (file->mark.state == NGX_MEDIA_RECORD_TOLD
+        || file->mark.file.frames == 0
+        || head->kind < NGX_MEDIA_FILE_FLV || head->kind > NGX_MEDIA_FILE_TS
+        || ngx_media_record_open_find(w, head->id))
+    {
+        return NGX_OK;
+    }
+
+    r = open->elts;
+
+    for (i = 0; i < open->nelts; i++) {
+
+        /* it was given another name meanwhile */
+
+        if (ngx_strcmp(r[i].id, head->id) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_memzero(&one, sizeof(ngx_media_recording_t));
+    ngx_memcpy(one.id, head->id, NGX_MEDIA_RECORD_ID);
+
+    one.kind = (uint8_t) head->kind;
+    one.state = NGX_MEDIA_RECORD_OPEN;
+    one.vhost.data = head->vhost;
+    one.vhost.len = head->vhost_len;
+    one.app.data = head->app;
+    one.app.len = head->app_len;
+    one.stream.data = head->stream;
+    one.stream.len = head->stream_len;
+    one.file.data = head->name;
+    one.file.len = ngx_strlen(head->name);
+    one.begin = head->begin;
+    one.duration = (uint64_t) ngx_max(file->mark.file.end, 0) / 1000;
+    one.end = one.begin + (int64_t) one.duration;
+    one.bytes = file->mark.file.bytes;
+
+    if (!ngx_media_record_wanted(w, &one)) {
+        return NGX_OK;
+    }
+
+    n = one.vhost.len + one.app.len + one.stream.len + one.file.len;
+
+    r = ngx_array_push(open);
+    p = ngx_pnalloc(w->pool, n + 1);
+
+    if (r == NULL || p == NULL) {
+        open->nelts -= (r != NULL);
+        return NGX_ERROR;
+    }
+
+    *r = one;
+
+    r->vhost.data = p;
+    p = ngx_cpymem(p, one.vhost.data, one.vhost.len);
+    r->app.data = p;
+    p = ngx_cpymem(p, one.app.data, one.app.len);
+    r->stream.data = p;
+    p = ngx_cpymem(p, one.stream.data, one.stream.len);
+    r->file.data = p;
+    ngx_memcpy(p, one.file.data, one.file.len);
+
+    return NGX_OK;
 }
