@@ -229,7 +229,7 @@ for my $app (qw/ well slow gone /) {
     is(plays($file), '', "$app: it plays");
 }
 
-$p->wait_sent(6500);
+$p->wait_sent(6000);
 $sent = $p->end();
 $hook->wait_for('/dvr', 3);
 

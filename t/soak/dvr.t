@@ -34,9 +34,11 @@ my $disk = slow_disk($t, "$dir/disk");
 
 $t->log_level('notice') if !$ENV{TEST_NGINX_LOG_LEVEL};
 
+# as a daemon: in the foreground nginx refuses USR2
+
 $t->write_file_expand('nginx.conf', <<"EOC");
 %%TEST_GLOBALS%%
-daemon off;
+daemon on;
 worker_processes 4;
 
 events { worker_connections 4096; }
@@ -78,6 +80,8 @@ http {
     }
 }
 EOC
+
+mkdir "$dir/disk";
 
 $disk ? $disk->run() : $t->run();
 
@@ -140,7 +144,7 @@ for my $file (@files) {
 
     push @faults, "$file: $r->{fault}" if $r->{fault};
 
-    my ($name) = $file =~ m!(\w+/\w+)\.\d+(?:-\d+)?\.\w+$!;
+    my ($name) = $file =~ m!(\w+/\w+)\.\d+(?:-\d+)?\.\w+$! or next;
 
     push @{$of{$name}}, $r;
     $bytes{$file} = -s $file;
@@ -157,7 +161,8 @@ for my $name (sort keys %of) {
     $has{$_}++ for map { @{$_->{frames}} } @{$of{$name}};
     push @twice, $name if grep { $_ > 1 } values %has;
 
-    my $lost = grep { !$has{$_} } 0 .. ($sent->{$name}[-1][1] // 0);
+    my $spans = $sent->{$name} || [];
+    my $lost = grep { !$has{$_} } 0 .. (@$spans ? $spans->[-1][1] : -1);
 
     note("$name: " . scalar(@{$of{$name}}) . " files, $lost of "
         . scalar(keys %has) . ' frames lack') if $name =~ /s1$/;
@@ -178,6 +183,45 @@ my %own = map { $_ => own($_) } $t->workers();
 
 note('workers hold KB: ' . join ' ', values %own);
 is(scalar(grep { $_ > 100_000 } values %own), 0, 'memory is given back');
+
+# the binary is replaced in the middle of a file
+
+$hook->forget();
+
+my $p = sender($t, $m, names => [ map { "$_/u" } @apps ]);
+
+$p->wait_sent(2000);
+
+our $first = $t->master();
+my $second;
+
+END { kill 'TERM', $first if $first && kill 0, $first }
+
+kill 'USR2', $first;
+
+ok(wait_until(sub {
+    ($second) = ($t->read_file('nginx.pid') || '') =~ /^(\d+)$/;
+    return $second && $second != $first
+        && @{[ $t->_children($second) ]} >= 4;
+}, 20), 'the new binary runs');
+
+kill 'QUIT', $first;
+$t->{_master} = $second;
+$p->wait_sent(7000);
+$sent = $p->end();
+
+ok(wait_until(sub { !kill 0, $first }, 10), 'the old one has ended');
+ok(wait_until(sub { !journals() }, 30), 'no journal is left');
+
+for my $app (@apps) {
+    my @r = map { recording($m, $_) } recordings("$dir/disk/$app", qr!/u\.!);
+
+    is(join('; ', grep { $_ } map { $_->{fault} } @r)
+        || lacks($m, $sent->{"$app/u"}[0], @r), '',
+        "$app: every frame, whole files");
+}
+
+undef $first;
 
 $t->stop();
 

@@ -623,7 +623,7 @@ sub recordings {
     return () unless -d $dir;
 
     find({ no_chdir => 1, wanted => sub {
-        if ($_ eq "$dir/.dvr") {
+        if (m!/\.dvr$!) {
             $File::Find::prune = 1;
             return;
         }
