@@ -16,11 +16,14 @@
 
 #define NGX_MEDIA_ARCHIVE_SLACK    (24 * 3600)     /* s, of a clock */
 #define NGX_MEDIA_ARCHIVE_AGAIN    60              /* s, a file is closed for */
+#define NGX_MEDIA_ARCHIVE_TELL     60              /* s between two lines */
 
 
 static ngx_int_t ngx_media_archive_walk_day(int dir, const u_char *day,
     ngx_media_archive_names_t *names, int64_t from, int64_t to,
     ngx_media_archive_pt each, void *data);
+static ngx_uint_t ngx_media_archive_damaged(ngx_media_archive_names_t *names,
+    const u_char *day);
 static void ngx_media_archive_recording(ngx_media_recording_t *r,
     ngx_media_archive_line_t *line, ngx_media_archive_names_t *names);
 static ngx_int_t ngx_media_archive_find_at(int root, const u_char *md5,
@@ -301,7 +304,7 @@ ngx_media_archive_load(int dir, const u_char *day,
     lines = 0;
 
     for (p = file->text; (lf = memchr(p, '\n', end - p)) != NULL; p = lf + 1) {
-        lines++;
+        lines += (lf - p > NGX_MEDIA_ARCHIVE_ID);
     }
 
     file->whole = (size_t) (p - file->text);
@@ -488,7 +491,8 @@ ngx_media_archive_walk_day(int dir, const u_char *day,
     rc = ngx_media_archive_load(dir, day, &file);
 
     if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+        return (rc == NGX_DECLINED || ngx_media_archive_damaged(names, day))
+               ? NGX_OK : NGX_ERROR;
     }
 
     for (i = 0; rc == NGX_OK && i < file.n; i++) {
@@ -511,6 +515,40 @@ ngx_media_archive_walk_day(int dir, const u_char *day,
     ngx_media_archive_unload(&file);
 
     return rc;
+}
+
+
+/* errno is about this day alone: one that is damaged hides no other */
+
+static ngx_uint_t
+ngx_media_archive_damaged(ngx_media_archive_names_t *names, const u_char *day)
+{
+    time_t         now, told;
+    ngx_err_t      err;
+
+    static time_t  last;
+
+    err = ngx_errno;
+
+    if (err != EINVAL && err != ELOOP && err != EACCES && err != EISDIR
+        && err != ENXIO)
+    {
+        return 0;
+    }
+
+    now = ngx_time();
+    told = __atomic_load_n(&last, __ATOMIC_RELAXED);
+
+    if (now - told >= NGX_MEDIA_ARCHIVE_TELL
+        && __atomic_compare_exchange_n(&last, &told, now, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                      "the list of recordings of \"%V/%V\" of %s is damaged, "
+                      "it is left out", &names->app, &names->stream, day);
+    }
+
+    return 1;
 }
 
 

@@ -14,7 +14,8 @@
  * appending a line, or replaced as a whole, so that readers need no lock: a
  * line that has no end yet is none.
  *
- * Everything here blocks and is for threads.  Nothing logs, errno tells.
+ * Everything here blocks and is for threads.  Nothing logs, errno tells, but
+ * where a walk leaves out a day that is damaged.
  */
 
 
@@ -27,7 +28,7 @@
 
 
 #define NGX_MEDIA_ARCHIVE_DAY      9       /* YYYYMMDD and 0 */
-#define NGX_MEDIA_ARCHIVE_MAX      (256 * 1024 * 1024)     /* of a day file */
+#define NGX_MEDIA_ARCHIVE_MAX      (64 * 1024 * 1024)      /* of a day file */
 
 #define NGX_MEDIA_ARCHIVE_NAMES    "names"
 #define NGX_MEDIA_ARCHIVE_LOCK     "lock"

@@ -82,6 +82,7 @@ typedef struct {
     int                         fd;
     ngx_uint_t                  n;             /* in buf */
     ngx_uint_t                  pos;
+    ngx_uint_t                  left;          /* that may be read */
     uint64_t                    bytes;         /* bounds */
     int64_t                     time;
     ngx_media_file_key_t        last;
@@ -121,6 +122,7 @@ struct ngx_media_vod_job_s {
     ngx_uint_t                  other;         /* recordings of a form that
                                                 * can't be had so */
     unsigned                    whole:1;       /* nothing will be added */
+    unsigned                    busy:1;        /* too many lists are made */
 
     u_char                     *text;          /* heap */
     size_t                      len;
@@ -204,6 +206,7 @@ void ngx_media_vod_keys_close(ngx_media_vod_keys_t *keys);
 /* _list.c */
 
 void ngx_media_vod_list_run(ngx_media_vod_job_t *job);
+void ngx_media_vod_list_free(ngx_media_vod_job_t *job);
 /* what stands before its segments; or a list that names the true one */
 size_t ngx_media_vod_list_head(ngx_media_vod_job_t *job, u_char *buf,
     size_t n);

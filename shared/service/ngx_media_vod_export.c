@@ -21,6 +21,7 @@
 #define NGX_MEDIA_VOD_PIECES     4096
 #define NGX_MEDIA_VOD_INIT       (1024 * 1024)
 #define NGX_MEDIA_VOD_MOOF       (4 * 1024 * 1024)
+#define NGX_MEDIA_VOD_APART      1024     /* boxes of a fragment, at most */
 
 
 static ngx_int_t ngx_media_vod_export_each(void *data,
@@ -309,14 +310,18 @@ ngx_media_vod_export_span(ngx_media_vod_export_t *ex, int fd,
     int                   rc;
     u_char               *moof;
     uint64_t              p;
-    ngx_uint_t            found;
+    ngx_uint_t            n, found;
     ngx_media_mp4_box_t   box;
 
+    p = *pos;
     found = 0;
 
-    for (p = *pos; ngx_media_vod_export_box(fd, p, end, &box) == NGX_OK;
-         p += box.size)
-    {
+    for (n = 0; n < NGX_MEDIA_VOD_APART; n++, p += box.size) {
+
+        if (ngx_media_vod_export_box(fd, p, end, &box) != NGX_OK) {
+            break;
+        }
+
         if (box.type == NGX_MEDIA_MP4_MDAT && found) {
             *pos = p + box.size;
             return NGX_OK;

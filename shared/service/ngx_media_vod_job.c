@@ -17,6 +17,9 @@
 /* boxes that may stand before the first fragment */
 #define NGX_MEDIA_VOD_BOXES      16
 
+/* keys that are read of an index: one that is damaged may have no end */
+#define NGX_MEDIA_VOD_KEYS       (8 * 1024 * 1024)
+
 /* how far a time of an index may be behind the end, us */
 #define NGX_MEDIA_VOD_APART      (60 * 1000000LL)
 
@@ -314,6 +317,7 @@ ngx_media_vod_keys_open(ngx_media_vod_job_t *job,
     keys->n = 0;
     keys->pos = 0;
     keys->any = 0;
+    keys->left = NGX_MEDIA_VOD_KEYS;
     keys->bytes = file->bytes;
     keys->time = (int64_t) ngx_min(file->rec.duration,
                                    (uint64_t) NGX_MEDIA_VOD_TIME_MAX) * 1000
@@ -346,7 +350,7 @@ ngx_media_vod_keys_next(ngx_media_vod_keys_t *keys)
 
         if (keys->pos == keys->n) {
 
-            if (keys->fd == -1) {
+            if (keys->fd == -1 || keys->left == 0) {
                 return NULL;
             }
 
@@ -358,6 +362,8 @@ ngx_media_vod_keys_next(ngx_media_vod_keys_t *keys)
             if (keys->n == 0) {
                 return NULL;
             }
+
+            keys->left -= ngx_min(keys->left, keys->n);
         }
 
         key = &keys->buf[keys->pos++];

@@ -21,6 +21,9 @@
 #define NGX_MEDIA_VOD_TEXT       (64 * 1024)
 #define NGX_MEDIA_VOD_TEXT_MAX   (32 * 1024 * 1024)
 
+/* of all playlists that a worker is making or sending */
+#define NGX_MEDIA_VOD_TEXT_ALL   (128 * 1024 * 1024)
+
 
 typedef struct {
     ngx_media_vod_job_t    *job;
@@ -49,6 +52,9 @@ static void ngx_media_vod_list_uri(ngx_media_vod_list_t *l,
 static u_char *ngx_media_vod_list_room(ngx_media_vod_job_t *job, size_t n);
 
 
+static ngx_atomic_t  ngx_media_vod_list_all;
+
+
 void
 ngx_media_vod_list_run(ngx_media_vod_job_t *job)
 {
@@ -65,7 +71,12 @@ ngx_media_vod_list_run(ngx_media_vod_job_t *job)
 
     ngx_media_vod_root_close(job);
 
-    if (rc != NGX_OK) {
+    /* half a list is none: a player would take its end for that of all */
+
+    if (job->busy) {
+        job->status = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    } else if (rc != NGX_OK || job->err) {
         job->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     } else if (job->len) {
@@ -320,7 +331,10 @@ ngx_media_vod_list_uri(ngx_media_vod_list_t *l, ngx_media_text_t *t)
 }
 
 
-/* room for n bytes in all; the text, or NULL */
+/*
+ * Room for n bytes in all; the text, or NULL.  Arguments of a request stand in
+ * each line of its playlist, so that many of them could fill the memory.
+ */
 
 static u_char *
 ngx_media_vod_list_room(ngx_media_vod_job_t *job, size_t n)
@@ -343,14 +357,38 @@ ngx_media_vod_list_room(ngx_media_vod_job_t *job, size_t n)
         return NULL;
     }
 
-    p = realloc(job->text, size);
+    if (ngx_atomic_fetch_add(&ngx_media_vod_list_all, size - job->size)
+        + size - job->size > NGX_MEDIA_VOD_TEXT_ALL)
+    {
+        job->busy = 1;
+        p = NULL;
 
-    if (p) {
-        job->text = p;
-        job->size = size;
+    } else {
+        p = realloc(job->text, size);
     }
 
+    if (p == NULL) {
+        (void) ngx_atomic_fetch_add(&ngx_media_vod_list_all,
+                                    job->size - size);
+        return NULL;
+    }
+
+    job->text = p;
+    job->size = size;
+
     return p;
+}
+
+
+void
+ngx_media_vod_list_free(ngx_media_vod_job_t *job)
+{
+    if (job->text) {
+        free(job->text);
+        (void) ngx_atomic_fetch_add(&ngx_media_vod_list_all,
+                                    -(ngx_atomic_int_t) job->size);
+        job->text = NULL;
+    }
 }
 
 

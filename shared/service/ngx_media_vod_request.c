@@ -473,10 +473,7 @@ ngx_media_vod_job_free(ngx_media_vod_job_t *job)
     ngx_media_vod_export_free(job);
     ngx_media_vod_file_close(&job->file);
     ngx_media_vod_root_close(job);
-
-    if (job->text) {
-        free(job->text);
-    }
+    ngx_media_vod_list_free(job);
 
     ngx_destroy_pool(job->pool);
 }
@@ -743,6 +740,11 @@ ngx_media_vod_other(ngx_media_vod_ctx_t *ctx)
     if (job->err) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, job->err,
                       "recordings in \"%s\" can't be read", job->root);
+    }
+
+    if (job->busy) {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "too many playlists of recordings are under way");
     }
 
     if (job->other) {
