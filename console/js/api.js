@@ -9,10 +9,11 @@ import { t, has } from './text.js';
 export const base = new URL('../', document.baseURI);
 
 
-// a path of the server, /APP/STREAM.flv for instance
+// a path of the server, /APP/STREAM.flv for instance; never a URL of its own,
+// whatever an application is called
 
 export function place(path) {
-    return new URL(path.replace(/^\/+/, ''), base).href;
+    return new URL(`./${path.replace(/^\/+/, '')}`, base).href;
 }
 
 

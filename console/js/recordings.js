@@ -23,8 +23,9 @@ function name(r) {
 function fileUrl(r) {
     const query = vhostArgument(r.vhost);
 
-    return place(encodePath(r.url.replace(/^\//, ''))
-                 + (query ? `?${query}` : ''));
+    // it is escaped already
+
+    return place(r.url + (query ? `?${query}` : ''));
 }
 
 
