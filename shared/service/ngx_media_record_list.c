@@ -355,8 +355,10 @@ ngx_media_record_page(ngx_media_record_work_t *w)
     ngx_media_recording_t      **found, *r;
     ngx_media_record_stream_t   *stream;
 
-    ngx_qsort(w->key, w->nkeys, sizeof(ngx_media_record_key_t),
-              ngx_media_record_cmp_key);
+    if (w->nkeys) {
+        ngx_qsort(w->key, w->nkeys, sizeof(ngx_media_record_key_t),
+                  ngx_media_record_cmp_key);
+    }
 
     n = (w->nkeys > w->page.start) ? w->nkeys - w->page.start : 0;
     key = w->key + (n ? w->page.start : 0);
