@@ -75,6 +75,9 @@ http {
     server {
         listen 127.0.0.1:8080;
 
+        # little is held back until there is more: it must not be waited for
+        postpone_output 16000;
+
         location / {
             root $dir/rec;
             flv_live;

@@ -63,6 +63,10 @@ ngx_media_vod_export_send(ngx_media_vod_ctx_t *ctx)
     b->last = b->pos + job->export->init_size;
     b->memory = 1;
 
+    /* a little would wait for more, which waits for it to be sent */
+
+    b->flush = 1;
+
     job->run = ngx_media_vod_export_step;
     job->done = ngx_media_vod_send_step;
 
@@ -226,6 +230,9 @@ ngx_media_vod_send_chain(ngx_media_vod_ctx_t *ctx, ngx_chain_t **out)
 
         b->last_buf = 1;
         b->last_in_chain = 1;
+
+    } else if (b) {
+        b->flush = 1;
     }
 
     return NGX_OK;
