@@ -88,10 +88,8 @@ sub configuration {
     $text =~ s/^http \{/http {\n%%TEST_GLOBALS_HTTP%%/m;
     $text =~ s!alias console/!alias $d/console/!g;
     $text =~ s!root objs/run/html!root $d/html!g;
-    $text =~ s!^media \{\n!$&    dvr_path $d/rec/[app]/[stream].[timestamp].mp4;\n!m
-        unless $text =~ /^\s*dvr_path/m;
-    $text =~ s!flv_live;!flv_live; media_recordings;!g
-        unless $text =~ /^\s*media_recordings;/m;
+    $text =~ s!objs/run/rec/!$d/rec/!g;
+    $text =~ s!^media \{\n!$&    dvr_path $d/rec/[app]/[stream].[timestamp].mp4;\n!m;
     $text =~ s!objs/run/!$d/!g;
     $text =~ s!^    (server \{\s+listen 127\.0\.0\.1:8080;.*?^    \})!
         my $server = $1;
