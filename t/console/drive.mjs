@@ -520,12 +520,13 @@ async function reach(page) {
 
     ok(unnamed.length === 0, 'everything has a name', unnamed.join());
 
-    // contrast, roles, labels, headings: in both colours
+    // contrast, roles, labels, headings: in both colours, and not while one
+    // becomes the other
 
     for (const [route, colorScheme] of [['overview', 'light'],
         ['streams', 'dark'], ['publish', 'light'], ['clients', 'dark']])
     {
-        await page.emulateMedia({ colorScheme });
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await go(page, route);
         await page.locator('.panel').first().waitFor();
         await page.evaluate(rules);
@@ -538,7 +539,7 @@ async function reach(page) {
            found.join());
     }
 
-    await page.emulateMedia({ colorScheme: 'light' });
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: null });
 }
 
 
