@@ -361,7 +361,7 @@ ngx_media_record_page(ngx_media_record_work_t *w)
     }
 
     n = (w->nkeys > w->page.start) ? w->nkeys - w->page.start : 0;
-    key = w->key + (n ? w->page.start : 0);
+    key = n ? w->key + w->page.start : NULL;
 
     place = ngx_palloc(w->pool, (n + 1) * sizeof(ngx_media_record_key_t *));
     found = ngx_pcalloc(w->pool, (n + 1) * sizeof(ngx_media_recording_t *));
