@@ -147,6 +147,10 @@ entry('both', 's', 400, 800);
 entry('both', 's', 300, 700);
 entry('none', 's', 86400 * 300, 100);
 
+# an older day that is none keeps nothing from going
+
+make_path("$dir/rec/.dvr/" . stream('age', 's', 1) . '/20200101');
+
 # of an application that records elsewhere now
 
 entry('away', 's', 3600, 100);

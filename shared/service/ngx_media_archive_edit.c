@@ -28,6 +28,7 @@ typedef struct {
     u_char        newest[NGX_MEDIA_RECORD_ID];     /* stays, of those */
     ngx_uint_t    broken;        /* those without a file go */
     ngx_uint_t    gone;
+    ngx_uint_t    stop;          /* nothing can be deleted */
     int           err;
 } ngx_media_archive_edit_t;
 
@@ -572,7 +573,7 @@ ngx_media_archive_clean(int root, const u_char *md5, time_t age, off_t size,
 
     day = days.elts;
 
-    for (i = 0; edit.err == 0 && i < days.nelts; i++) {
+    for (i = 0; !edit.stop && i < days.nelts; i++) {
         ngx_media_archive_clean_day(&edit, day);
         day += NGX_MEDIA_ARCHIVE_DAY;
     }
@@ -648,14 +649,16 @@ ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit, const u_char *day)
 
     rc = ngx_media_archive_load(edit->dir, day, &file);
 
+    /* a day that is damaged keeps no other */
+
     if (rc != NGX_OK) {
-        edit->err = (rc == NGX_DECLINED) ? 0 : errno;
+        edit->err = (rc == NGX_DECLINED) ? edit->err : errno;
         return;
     }
 
     edit->gone = 0;
 
-    for (i = 0; edit->err == 0 && i < file.n; i++) {
+    for (i = 0; i < file.n; i++) {
 
         e = &file.entry[i];
 
@@ -667,6 +670,7 @@ ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit, const u_char *day)
 
         if (ngx_media_archive_delete(edit->root, edit->dir, &line) != NGX_OK) {
             edit->err = errno;
+            edit->stop = 1;
             break;
         }
 
@@ -679,6 +683,7 @@ ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit, const u_char *day)
         && ngx_media_archive_rewrite(edit->dir, day, &file) != NGX_OK)
     {
         edit->err = errno;
+        edit->stop = 1;
     }
 
     ngx_media_archive_unload(&file);
