@@ -144,7 +144,8 @@ ngx_media_archive_replace(int dir, const u_char *name, const u_char *p,
     ngx_int_t  rc;
 
     fd = openat(dir, NGX_MEDIA_ARCHIVE_TEMP,
-                O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC, 0644);
+                O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK,
+                0644);
 
     if (fd == -1) {
         return NGX_ERROR;
@@ -284,7 +285,8 @@ ngx_media_archive_append(int dir, const u_char *day, size_t whole,
     ngx_int_t  rc;
 
     fd = openat(dir, (const char *) day,
-                O_WRONLY|O_APPEND|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0644);
+                O_WRONLY|O_APPEND|O_CREAT|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK,
+                0644);
 
     if (fd == -1) {
         return NGX_ERROR;

@@ -14,6 +14,7 @@
 
 #define NGX_MEDIA_DISK_DIR_MODE   0755
 #define NGX_MEDIA_DISK_FILE_MODE  0644
+#define NGX_MEDIA_DISK_LOCK       5000     /* ms that one is waited for */
 
 
 int
@@ -279,6 +280,41 @@ ngx_media_disk_remove(int root, const u_char *name)
 }
 
 
+/*
+ * Whoever may write there may hold a lock for ever: threads that waited for it
+ * would be missing to all others, and the worker could not end.
+ */
+
+static ngx_int_t
+ngx_media_disk_flock(int fd)
+{
+    ngx_uint_t  ms, waited;
+
+    waited = 0;
+
+    for (ms = 1; flock(fd, LOCK_EX|LOCK_NB) == -1; ms = ngx_min(2 * ms, 32)) {
+
+        if (errno == EINTR) {
+            continue;
+        }
+
+        if (errno != EWOULDBLOCK) {
+            return NGX_ERROR;
+        }
+
+        if (waited >= NGX_MEDIA_DISK_LOCK || ngx_terminate) {
+            errno = EBUSY;
+            return NGX_ERROR;
+        }
+
+        ngx_msleep(ms);
+        waited += ms;
+    }
+
+    return NGX_OK;
+}
+
+
 int
 ngx_media_disk_lock(int root, const char *dir, const u_char *name,
     ngx_uint_t make)
@@ -308,8 +344,10 @@ ngx_media_disk_lock(int root, const char *dir, const u_char *name,
             break;
         }
 
-        while (flock(fd, LOCK_EX) == -1 && errno == EINTR) {
-            /* void */
+        if (ngx_media_disk_flock(fd) != NGX_OK) {
+            (void) close(fd);
+            fd = -1;
+            break;
         }
 
         /* who had it before may have taken it away */

@@ -292,7 +292,8 @@ ngx_media_hls_sweep_due(int dir)
     ngx_uint_t   due;
     struct stat  st;
 
-    fd = openat(dir, "sweep", O_WRONLY|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0600);
+    fd = openat(dir, "sweep",
+                O_WRONLY|O_CREAT|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK, 0600);
 
     if (fd == -1) {
 
@@ -342,7 +343,7 @@ ngx_media_hls_sweep_look(ngx_media_hls_sweep_t *s, int dir, const char *name)
         return 0;
     }
 
-    fd = openat(dir, name, O_RDONLY|O_NOFOLLOW|O_CLOEXEC);
+    fd = openat(dir, name, O_RDONLY|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK);
 
     if (fd == -1) {
         return 0;

@@ -218,7 +218,8 @@ ngx_media_record_sweep_turn(int dir)
     ngx_uint_t   due;
     struct stat  st;
 
-    fd = openat(dir, ".sweep", O_WRONLY|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0600);
+    fd = openat(dir, ".sweep",
+                O_WRONLY|O_CREAT|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK, 0600);
 
     if (fd == -1) {
         return 1;

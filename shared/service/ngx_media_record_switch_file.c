@@ -537,7 +537,7 @@ ngx_media_record_switch_write(ngx_media_record_switch_job_t *job,
 
         if (rc == NGX_OK) {
             fd = openat(dir, NGX_MEDIA_SWITCH_TEMP,
-                        O_RDONLY|O_NOFOLLOW|O_CLOEXEC);
+                        O_RDONLY|O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK);
         }
 
         if (rc == NGX_OK

@@ -96,8 +96,8 @@ ngx_media_upload_replace(int dir, const u_char *id, const u_char *p, size_t n,
 
     (void) snprintf(temp, sizeof(temp), ".%s.%d", (char *) id, (int) ngx_pid);
 
-    fd = openat(dir, temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC,
-                0600);
+    fd = openat(dir, temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC
+                           |O_NONBLOCK, 0600);
 
     if (fd == -1) {
         return NGX_ERROR;
@@ -821,8 +821,8 @@ ngx_media_upload_copy_to(int in, int dir, const u_char *base,
 
     (void) snprintf(temp, sizeof(temp), ".%s.copy", (char *) id);
 
-    out = openat(dir, temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC,
-                 0644);
+    out = openat(dir, temp, O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC
+                            |O_NONBLOCK, 0644);
 
     if (out == -1) {
         return NGX_ERROR;
