@@ -11,10 +11,7 @@
 
 
 #include "ngx_media_archive.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
+#include "ngx_media_thread.h"
 
 
 #define NGX_MEDIA_ARCHIVE_FIRST    (10 * 1000)     /* ms, from the start */

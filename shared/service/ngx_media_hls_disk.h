@@ -36,26 +36,7 @@
 #include "ngx_media_m3u8.h"
 #include "ngx_media_m3u8_read.h"
 #include "ngx_media_disk.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-
-#else
-
-/* hls_path is refused then */
-
-typedef struct {
-    void                    *ctx;
-    void                   (*handler)(void *data, ngx_log_t *log);
-    ngx_event_t              event;
-} ngx_thread_task_t;
-
-typedef void  ngx_thread_pool_t;
-
-#define ngx_thread_pool_get(cycle, name)  NULL
-#define ngx_thread_task_post(pool, task)  NGX_ERROR
-
-#endif
+#include "ngx_media_thread.h"
 
 
 #define NGX_MEDIA_HLS_DISK_DIR      ".hls"

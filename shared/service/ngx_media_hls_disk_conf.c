@@ -23,7 +23,9 @@ ngx_media_hls_disk_set_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_media_hls_conf_t *hcf = conf;
 
     ngx_str_t   *value, name;
+#if (NGX_THREADS)
     ngx_path_t  *path;
+#endif
 
     if (hcf->path.data) {
         return "is duplicate";

@@ -13,10 +13,7 @@
 #include "ngx_media_record_switch.h"
 #include "ngx_media_archive.h"
 #include "ngx_media_template.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
+#include "ngx_media_thread.h"
 
 
 #define NGX_MEDIA_RECORD_BUFFER    (16 * 1024 * 1024)

@@ -24,26 +24,7 @@
 
 
 #include "ngx_media_record.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-
-#else
-
-/* dvr_path is refused then */
-
-typedef struct {
-    void                    *ctx;
-    void                   (*handler)(void *data, ngx_log_t *log);
-    ngx_event_t              event;
-} ngx_thread_task_t;
-
-typedef void  ngx_thread_pool_t;
-
-#define ngx_thread_pool_get(cycle, name)  NULL
-#define ngx_thread_task_post(pool, task)  NGX_ERROR
-
-#endif
+#include "ngx_media_thread.h"
 
 
 #define NGX_MEDIA_RECORD_OPEN_DIR  NGX_MEDIA_RECORD_DIR "/open"

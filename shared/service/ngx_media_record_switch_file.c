@@ -18,6 +18,7 @@
 #include "ngx_media_record_switch.h"
 #include "ngx_media_json.h"
 #include "ngx_media_json_read.h"
+#include "ngx_media_thread.h"
 
 #include <sys/file.h>
 
@@ -211,9 +212,6 @@ ngx_media_record_switch_one(ngx_media_json_value_t *one)
 /* --- workers ------------------------------------------------------------ */
 
 #if (NGX_THREADS)
-
-#include <ngx_thread_pool.h>
-
 
 /* the text of one root */
 

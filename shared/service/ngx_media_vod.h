@@ -27,26 +27,7 @@
 #include "ngx_media_hls.h"
 #include "ngx_media_record.h"
 #include "ngx_media_vod_name.h"
-
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-
-#else
-
-/* there is no dvr_path then, and so nothing to be served */
-
-typedef struct {
-    void                       *ctx;
-    void                      (*handler)(void *data, ngx_log_t *log);
-    ngx_event_t                 event;
-} ngx_thread_task_t;
-
-typedef void  ngx_thread_pool_t;
-
-#define ngx_thread_pool_get(cycle, name)  NULL
-#define ngx_thread_task_post(pool, task)  NGX_ERROR
-
-#endif
+#include "ngx_media_thread.h"
 
 
 typedef struct ngx_media_vod_job_s     ngx_media_vod_job_t;
