@@ -27,6 +27,7 @@
 typedef struct {
     ngx_media_vod_job_t   *job;
     ngx_media_archive_pt   each;
+    ngx_int_t              rc;             /* of each() */
     ngx_uint_t             seen;           /* the open one was among them */
 } ngx_media_vod_walk_t;
 
@@ -73,6 +74,7 @@ ngx_media_vod_walk(ngx_media_vod_job_t *job, ngx_media_archive_pt each)
 
     walk.job = job;
     walk.each = each;
+    walk.rc = NGX_OK;
     walk.seen = 0;
 
     if (job->id[0]) {
@@ -81,6 +83,12 @@ ngx_media_vod_walk(ngx_media_vod_job_t *job, ngx_media_archive_pt each)
     } else {
         rc = ngx_media_archive_walk(job->dir, job->md5, job->from, job->to,
                                     ngx_media_vod_walk_each, &walk);
+    }
+
+    /* what ended the walk is no error of the archive's */
+
+    if (rc == NGX_OK) {
+        rc = walk.rc;
     }
 
     if (rc == NGX_OK && !walk.seen && ngx_media_vod_walk_open(job)) {
@@ -111,7 +119,9 @@ ngx_media_vod_walk_each(void *data, const ngx_media_recording_t *r)
         walk->seen = 1;
     }
 
-    return walk->each(job, r);
+    walk->rc = walk->each(job, r);
+
+    return walk->rc;
 }
 
 
