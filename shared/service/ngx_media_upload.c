@@ -52,7 +52,7 @@ static void ngx_media_upload_scan(ngx_media_upload_root_t *r);
 static void ngx_media_upload_scan_thread(void *data, ngx_log_t *log);
 static void ngx_media_upload_scan_done(ngx_event_t *ev);
 static void ngx_media_upload_begin(ngx_media_upload_root_t *r, u_char *id);
-static void ngx_media_upload_step(ngx_media_upload_job_t *job,
+static ngx_int_t ngx_media_upload_step(ngx_media_upload_job_t *job,
     ngx_uint_t step);
 static void ngx_media_upload_thread(void *data, ngx_log_t *log);
 static void ngx_media_upload_done(ngx_event_t *ev);
@@ -280,9 +280,15 @@ ngx_media_upload_scan_done(ngx_event_t *ev)
 
     ngx_media_upload_queued(r, r->queued);
 
+    /* who ends at once asks for another scan, which would write r->due */
+
+    r->busy = 1;
+
     for (i = 0; i < r->ndue && r->njobs < NGX_MEDIA_UPLOAD_JOBS; i++) {
         ngx_media_upload_begin(r, r->due[i]);
     }
+
+    r->busy = 0;
 
     if (r->again) {
         ngx_media_upload_scan(r);
@@ -331,7 +337,7 @@ ngx_media_upload_begin(ngx_media_upload_root_t *r, u_char *id)
     ngx_queue_insert_tail(&r->jobs, &job->queue);
     r->njobs++;
 
-    ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_LOAD);
+    (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_LOAD);
 }
 
 
@@ -362,15 +368,18 @@ ngx_media_upload_free(ngx_media_upload_job_t *job)
 }
 
 
-/* what the thread does next: now, or when it is through with what it does */
+/*
+ * What the thread does next: now, or when it is through with what it does.
+ * NGX_OK; NGX_ERROR: there is no thread, and no job any more.
+ */
 
-static void
+static ngx_int_t
 ngx_media_upload_step(ngx_media_upload_job_t *job, ngx_uint_t step)
 {
     if (job->busy) {
         job->next = step;
         job->ending = 1;
-        return;
+        return NGX_OK;
     }
 
     if (step == NGX_MEDIA_UPLOAD_PUT_OFF) {
@@ -383,7 +392,11 @@ ngx_media_upload_step(ngx_media_upload_job_t *job, ngx_uint_t step)
     if (ngx_media_upload_post(&job->task) != NGX_OK) {
         job->busy = 0;
         ngx_media_upload_free(job);
+
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
@@ -477,7 +490,7 @@ ngx_media_upload_done(ngx_event_t *ev)
 
     if (job->ending) {
         job->ending = 0;
-        ngx_media_upload_step(job, job->next);
+        (void) ngx_media_upload_step(job, job->next);
         return;
     }
 
@@ -555,7 +568,7 @@ ngx_media_upload_loaded(ngx_media_upload_job_t *job)
                       "entry \"%V/" NGX_MEDIA_UPLOAD_QUEUE "/%s\" is damaged, "
                       "and deleted", &job->root->path, job->entry.id);
 
-        ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
+        (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
         return;
     }
 
@@ -595,17 +608,17 @@ ngx_media_upload_go(ngx_media_upload_job_t *job)
 
     if (todo == 0) {
         job->done = 1;
-        ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
+        (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
 
     } else if (ngx_exiting || ngx_terminate) {
 
         /* what is done is saved: another worker goes on */
 
         job->wait = 0;
-        ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_PUT_OFF);
+        (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_PUT_OFF);
 
     } else if ((todo & NGX_MEDIA_UPLOAD_COPY) && job->conf->copy) {
-        ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_COPYING);
+        (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_COPYING);
 
     } else if ((todo & NGX_MEDIA_UPLOAD_S3) && job->conf->s3) {
         ngx_media_upload_s3(job);
@@ -625,10 +638,10 @@ ngx_media_upload_leave(ngx_media_upload_job_t *job)
 }
 
 
-void
+ngx_int_t
 ngx_media_upload_save_job(ngx_media_upload_job_t *job)
 {
-    ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_SAVE);
+    return ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_SAVE);
 }
 
 
@@ -663,7 +676,7 @@ ngx_media_upload_put_off(ngx_media_upload_job_t *job, const char *text)
                   &job->entry.file, text, job->wait);
 
     ngx_media_upload_count(NGX_MEDIA_UPLOADS_RETRIED, 1);
-    ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_PUT_OFF);
+    (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_PUT_OFF);
 }
 
 
@@ -682,7 +695,7 @@ void
 ngx_media_upload_s3_aborted(ngx_media_upload_job_t *job)
 {
     job->done = 0;
-    ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
+    (void) ngx_media_upload_step(job, NGX_MEDIA_UPLOAD_OVER);
 }
 
 

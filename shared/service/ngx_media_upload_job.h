@@ -80,8 +80,11 @@ struct ngx_media_upload_job_s {
 
 ngx_int_t ngx_media_upload_post(ngx_thread_task_t *task);
 
-/* Saves the entry; ngx_media_upload_s3_next() follows. */
-void ngx_media_upload_save_job(ngx_media_upload_job_t *job);
+/*
+ * Saves the entry; ngx_media_upload_s3_next() follows.  NGX_OK; NGX_ERROR: the
+ * job is gone.
+ */
+ngx_int_t ngx_media_upload_save_job(ngx_media_upload_job_t *job);
 /* It is tried again later.  text: why, behind the names; 0-terminated. */
 void ngx_media_upload_put_off(ngx_media_upload_job_t *job, const char *text);
 /* The object is there. */

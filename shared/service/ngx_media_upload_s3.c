@@ -705,8 +705,10 @@ ngx_media_upload_s3_next(ngx_media_upload_job_t *job)
         return;
     }
 
-    if (!job->busy && job->entry.nparts && ngx_media_upload_s3_note(job)) {
-        ngx_media_upload_save_job(job);
+    if (!job->busy && job->entry.nparts && ngx_media_upload_s3_note(job)
+        && ngx_media_upload_save_job(job) != NGX_OK)
+    {
+        return;
     }
 
     flying = 0;
@@ -741,7 +743,7 @@ ngx_media_upload_s3_next(ngx_media_upload_job_t *job)
 
     if (!job->entry.completing) {
         job->entry.completing = 1;
-        ngx_media_upload_save_job(job);
+        (void) ngx_media_upload_save_job(job);
         return;
     }
 
@@ -983,7 +985,7 @@ ngx_media_upload_s3_created(ngx_media_upload_job_t *job,
     e->completing = 0;
 
     job->state = NGX_MEDIA_UPLOAD_SENDING;
-    ngx_media_upload_save_job(job);
+    (void) ngx_media_upload_save_job(job);
 }
 
 
