@@ -36,6 +36,7 @@
  *                             each
  *   .dvr/switches             what the API switched
  *   .dvr/queue/ID             uploads that are due
+ *   .dvr/uploaded/ID          what became of them
  *
  * An id is 16 hexadecimal digits: 11 of the time at which it begins (ms since
  * the epoch), 5 of the stream's MD5, so that it says where to look.
@@ -213,13 +214,6 @@ ngx_int_t ngx_media_archive_remove(int root, const u_char *id);
 /* What the API said about a stream; reads the arena only. */
 ngx_uint_t ngx_media_record_switch(const ngx_str_t *vhost,
     const ngx_str_t *app, const ngx_str_t *stream);
-
-
-/* --- MP4 with an index (ngx_media_record_progressive.c): threads only ---- */
-
-/* Makes a fragmented file one of that kind.  NGX_OK; NGX_ERROR: it is as it
- * was. */
-ngx_int_t ngx_media_record_progressive(int root, const u_char *name);
 
 
 /* --- after it is whole (ngx_media_upload.c): threads only --------------- */

@@ -976,6 +976,14 @@ ngx_media_record_create_index(ngx_media_record_t *r, int root, int64_t begin)
 
     err = ngx_errno;
     (void) close(dir);
+
+    if (r->file.idx == -1) {
+
+        /* that index is another's */
+
+        r->file.head.id[0] = '\0';
+    }
+
     ngx_set_errno(err);
 
     return (r->file.idx != -1) ? NGX_OK : NGX_ERROR;
