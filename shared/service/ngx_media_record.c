@@ -30,6 +30,7 @@
 #define NGX_MEDIA_RECORD_BACKOFF   30000       /* ms */
 #define NGX_MEDIA_RECORD_HOLD      200         /* ms */
 #define NGX_MEDIA_RECORD_EXIT      2000        /* ms */
+#define NGX_MEDIA_RECORD_LOOKS     3
 
 #define ngx_media_record_size(b)                                              \
     ((b)->size + (b)->max * sizeof(ngx_media_frame_t))
@@ -1106,4 +1107,38 @@ ngx_media_record_state(ngx_media_record_t *r)
     rec->bytes = r->file.mark.file.bytes;
 
     __atomic_store_n(&rec->active, 1, __ATOMIC_RELEASE);
+}
+
+
+ngx_int_t
+ngx_media_record_now(const ngx_media_source_record_t *now,
+    ngx_media_source_record_t *rec)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_MEDIA_RECORD_LOOKS; n++) {
+
+        if (!__atomic_load_n(&now->active, __ATOMIC_ACQUIRE)) {
+            return NGX_DECLINED;
+        }
+
+        *rec = *now;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+        /* its worker may be about to begin the next one */
+
+        if (ngx_memcmp(rec->id, now->id, sizeof(rec->id)) != 0
+            || !__atomic_load_n(&now->active, __ATOMIC_RELAXED))
+        {
+            continue;
+        }
+
+        rec->id[NGX_MEDIA_RECORD_ID - 1] = '\0';
+        rec->file[NGX_MEDIA_RECORD_NAME - 1] = '\0';
+
+        return (ngx_media_record_id_time(rec->id, ngx_strlen(rec->id)) < 0)
+               ? NGX_DECLINED : NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }

@@ -155,6 +155,13 @@ void ngx_media_record_json(ngx_media_json_t *j, const ngx_media_recording_t *r,
 ngx_int_t ngx_media_record_init_worker(ngx_cycle_t *cycle);
 
 /*
+ * A copy of what is being recorded of a source, for those of other workers.
+ * NGX_OK; NGX_DECLINED: nothing is.
+ */
+ngx_int_t ngx_media_record_now(const ngx_media_source_record_t *now,
+    ngx_media_source_record_t *rec);
+
+/*
  * What a switch or a policy says changed: looks at the source again, in its
  * publisher's worker, at the next tick.
  */

@@ -338,36 +338,11 @@ ngx_media_record_open(ngx_media_api_source_t *s, ngx_media_recording_t *r,
     ngx_pool_t *pool)
 {
     u_char                     *p;
-    ngx_uint_t                  n;
     ngx_media_record_conf_t    *rcf;
-    ngx_media_source_record_t   rec, *now;
+    ngx_media_source_record_t   rec;
 
-    now = &s->source->record;
-
-    /* its worker may be about to begin the next one */
-
-    for (n = 0; n < 3; n++) {
-
-        if (!__atomic_load_n(&now->active, __ATOMIC_ACQUIRE)) {
-            return NGX_DECLINED;
-        }
-
-        rec = *now;
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-
-        if (ngx_memcmp(rec.id, now->id, sizeof(rec.id)) == 0
-            && __atomic_load_n(&now->active, __ATOMIC_RELAXED))
-        {
-            break;
-        }
-    }
-
-    rec.id[NGX_MEDIA_RECORD_ID - 1] = '\0';
-    rec.file[sizeof(rec.file) - 1] = '\0';
-
-    if (n == 3
-        || ngx_media_api_get(&s->source->generation) != s->generation
-        || ngx_media_archive_id(rec.id, ngx_strlen(rec.id)) < 0)
+    if (ngx_media_record_now(&s->source->record, &rec) != NGX_OK
+        || ngx_media_api_get(&s->source->generation) != s->generation)
     {
         return NGX_DECLINED;
     }

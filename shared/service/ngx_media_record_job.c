@@ -52,6 +52,8 @@ static ngx_int_t ngx_media_record_first(ngx_media_record_t *r,
 static ngx_int_t ngx_media_record_append(ngx_media_record_t *r,
     const ngx_media_frame_t *frames, uint32_t n, ngx_uint_t sync,
     int64_t dts);
+static ngx_int_t ngx_media_record_note(ngx_media_record_t *r, uint64_t offset,
+    ngx_uint_t sync, int64_t dts);
 static ngx_int_t ngx_media_record_room(ngx_media_record_t *r, size_t size);
 static void ngx_media_record_retire(ngx_media_record_t *r, int root);
 static void ngx_media_record_suspend(ngx_media_record_t *r);
@@ -414,14 +416,11 @@ static ngx_int_t
 ngx_media_record_append(ngx_media_record_t *r,
     const ngx_media_frame_t *frames, uint32_t n, ngx_uint_t sync, int64_t dts)
 {
-    ssize_t                   size;
-    struct stat               st;
-    ngx_media_file_t          before, *f;
-    ngx_media_file_key_t      key;
-    ngx_media_record_mark_t  *mark;
+    ssize_t            size;
+    struct stat        st;
+    ngx_media_file_t   before, *f;
 
-    mark = &r->file.mark;
-    f = &mark->file;
+    f = &r->file.mark.file;
 
     if (ngx_media_record_room(r, ngx_media_file_room(f, frames, n))
         != NGX_OK)
@@ -473,9 +472,24 @@ ngx_media_record_append(ngx_media_record_t *r,
 
     r->written += (uint64_t) size;
 
+    return ngx_media_record_note(r, before.bytes, sync, dts);
+}
+
+
+/* a batch is in the file, from offset on */
+
+static ngx_int_t
+ngx_media_record_note(ngx_media_record_t *r, uint64_t offset, ngx_uint_t sync,
+    int64_t dts)
+{
+    ngx_media_file_key_t      key;
+    ngx_media_record_mark_t  *mark;
+
+    mark = &r->file.mark;
+
     if (sync) {
-        key.offset = before.bytes;
-        key.time = dts - f->base;
+        key.offset = offset;
+        key.time = dts - mark->file.base;
 
         if (ngx_media_record_pwrite(r->file.idx, (u_char *) &key, sizeof(key),
                                     mark->keys * sizeof(key))

@@ -353,7 +353,7 @@ ngx_media_vod_copy(ngx_pool_t *pool, ngx_str_t *dst, const void *src,
 static ngx_int_t
 ngx_media_vod_open(ngx_media_vod_ctx_t *ctx)
 {
-    size_t                      n;
+    ngx_int_t                   rc;
     ngx_media_source_t         *src;
     ngx_media_vod_job_t        *job;
     ngx_media_recording_t      *r;
@@ -370,21 +370,18 @@ ngx_media_vod_open(ngx_media_vod_ctx_t *ctx)
 
     src = ngx_media_source_find(&ctx->vhost, &ctx->app, &ctx->stream);
 
-    if (src) {
-        rec = src->record;
-    }
+    rc = src ? ngx_media_record_now(&src->record, &rec) : NGX_DECLINED;
 
     ngx_media_unlock();
 
-    if (src == NULL || !rec.active
-        || ngx_strnlen(rec.id, sizeof(rec.id)) != NGX_MEDIA_VOD_ID)
-    {
+    if (rc != NGX_OK) {
         return NGX_OK;
     }
 
-    n = ngx_strnlen(rec.file, sizeof(rec.file));
-
-    if (ngx_media_vod_copy(job->pool, &r->file, rec.file, n) != NGX_OK) {
+    if (ngx_media_vod_copy(job->pool, &r->file, rec.file,
+                           ngx_strlen(rec.file))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
