@@ -219,6 +219,9 @@ ngx_media_archive_parse(ngx_media_archive_line_t *line, const u_char *pos,
         return NGX_MEDIA_ERROR;
     }
 
+    begin = 0;
+    stop = 0;
+
     memcpy(line->id, pos, NGX_MEDIA_ARCHIVE_ID);
     line->id[NGX_MEDIA_ARCHIVE_ID] = '\0';
 
