@@ -151,8 +151,16 @@ my ($now) = grep { $_->{stream} eq 'now' } recs();
 
 isnt((api('DELETE', "recordings/$now->{id}"))[0], 0,
     'what is being written is not deleted');
+
+# its journal has one name more than who finishes it knows
+
+my $other = "$dir/rec/.dvr/open/" . 'a' x 16;
+
+link "$dir/rec/.dvr/open/" . md5_hex("$vhost/live/now"), $other or die $!;
+
 $p->end(whole => 1);
 ok(wait_until(sub { whole('now') }, 10), 'it becomes whole');
+ok(wait_until(sub { !-e $other }, 10), 'no journal is left of it');
 
 # pages of others change nothing
 
