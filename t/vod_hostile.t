@@ -166,6 +166,11 @@ ok(wait_until(sub { status(http_get($token)) == 200 }, 10),
 
 unlink glob "$big/2*";
 
+# names that nobody can publish
+
+plant("a\n2020/01/01 [alert] b", [ $from, 800, $rec->{file} ]);
+is(scalar(grep { $_->{stream} =~ /alert/ } recs()), 0, 'no lines in names');
+
 # boxes of other lengths
 
 my (%bad, $n);
@@ -308,7 +313,8 @@ sub plant {
 
     mkdir $at or die "$at: $!";
     chmod 0777, $at;
-    spew("$at/names", "$rec->{vhost}\nlive\n$name\n");
+    spew("$at/names", "$rec->{vhost}\nlive\n"
+        . $name =~ s/([\0- ])/sprintf '%%%02x', ord $1/ger . "\n");
     spew("$at/$_", $days{$_}) for keys %days;
 
     return $at;

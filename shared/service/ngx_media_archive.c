@@ -107,6 +107,23 @@ ngx_media_archive_dir(int root, const u_char *md5, ngx_uint_t make)
 }
 
 
+/* what no stream has in its name: it would make lines of the log */
+
+static ngx_uint_t
+ngx_media_archive_control(const u_char *p, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_media_archive_names(int dir, const u_char *md5,
     ngx_media_archive_names_t *names)
@@ -139,7 +156,7 @@ ngx_media_archive_names(int dir, const u_char *md5,
 
         n = ngx_media_archive_unescape(p, lf, p, (size_t) (lf - p));
 
-        if (n < 0) {
+        if (n < 0 || ngx_media_archive_control(p, (size_t) n)) {
             goto failed;
         }
 
