@@ -140,7 +140,6 @@ ngx_media_archive_replace(int dir, const u_char *name, const u_char *p,
     size_t n)
 {
     int        fd, err;
-    ssize_t    written;
     ngx_int_t  rc;
 
     fd = openat(dir, NGX_MEDIA_ARCHIVE_TEMP,
@@ -151,23 +150,7 @@ ngx_media_archive_replace(int dir, const u_char *name, const u_char *p,
         return NGX_ERROR;
     }
 
-    rc = NGX_OK;
-
-    while (n) {
-        written = write(fd, p, n);
-
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-
-        if (written <= 0) {
-            rc = NGX_ERROR;
-            break;
-        }
-
-        p += written;
-        n -= (size_t) written;
-    }
+    rc = ngx_media_disk_write(fd, p, n);
 
     if (rc == NGX_OK
         && (fsync(fd) == -1

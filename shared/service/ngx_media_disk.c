@@ -79,7 +79,7 @@ ngx_media_disk_dir(int root, const u_char *name, const u_char **base,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_media_disk_write(int fd, const u_char *p, size_t n)
 {
     ssize_t  written;

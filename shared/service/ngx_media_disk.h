@@ -32,6 +32,9 @@ int ngx_media_disk_root(const u_char *path);
 int ngx_media_disk_dir(int root, const u_char *name, const u_char **base,
     ngx_uint_t make);
 
+/* All of n bytes.  NGX_OK, NGX_ERROR. */
+ngx_int_t ngx_media_disk_write(int fd, const u_char *p, size_t n);
+
 /*
  * Writes a file anew.  NGX_OK; NGX_ERROR: nothing of it is there.
  */

@@ -65,8 +65,6 @@ static ngx_int_t ngx_media_progressive_copy(ngx_media_progressive_t *p,
     uint64_t offset, uint64_t size);
 static ngx_int_t ngx_media_progressive_read(int fd, u_char *buf, size_t n,
     uint64_t offset);
-static ngx_int_t ngx_media_progressive_put(int fd, const u_char *buf,
-    size_t n);
 
 
 ngx_int_t
@@ -519,7 +517,7 @@ ngx_media_progressive_write(ngx_media_progressive_t *p)
     p->m.samples = NULL;
     p->m.chunks = NULL;
 
-    if (ngx_media_progressive_put(p->out, p->head, (size_t) n) != NGX_OK) {
+    if (ngx_media_disk_write(p->out, p->head, (size_t) n) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -576,7 +574,7 @@ ngx_media_progressive_copy(ngx_media_progressive_t *p, uint64_t offset,
         n = (size_t) ngx_min(size, NGX_MEDIA_PROGRESSIVE_COPY);
 
         if (ngx_media_progressive_read(p->fd, p->buf, n, offset) != NGX_OK
-            || ngx_media_progressive_put(p->out, p->buf, n) != NGX_OK)
+            || ngx_media_disk_write(p->out, p->buf, n) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -613,35 +611,6 @@ ngx_media_progressive_read(int fd, u_char *buf, size_t n, uint64_t offset)
         buf += done;
         n -= (size_t) done;
         offset += (uint64_t) done;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_media_progressive_put(int fd, const u_char *buf, size_t n)
-{
-    ssize_t  done;
-
-    while (n) {
-        done = write(fd, buf, n);
-
-        if (done == -1 && errno == EINTR) {
-            continue;
-        }
-
-        if (done <= 0) {
-
-            if (done == 0) {
-                errno = ENOSPC;
-            }
-
-            return NGX_ERROR;
-        }
-
-        buf += done;
-        n -= (size_t) done;
     }
 
     return NGX_OK;

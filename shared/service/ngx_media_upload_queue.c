@@ -58,31 +58,6 @@ ngx_media_upload_is_id(const char *name)
 
 /* --- an entry ----------------------------------------------------------- */
 
-static ngx_int_t
-ngx_media_upload_write(int fd, const u_char *p, size_t n)
-{
-    ssize_t  written;
-
-    while (n) {
-        written = write(fd, p, n);
-
-        if (written < 0) {
-
-            if (errno == EINTR) {
-                continue;
-            }
-
-            return NGX_ERROR;
-        }
-
-        p += written;
-        n -= (size_t) written;
-    }
-
-    return NGX_OK;
-}
-
-
 /* due: the time it gets; it is on disk when this returns */
 
 static ngx_int_t
@@ -107,7 +82,7 @@ ngx_media_upload_replace(int dir, const u_char *id, const u_char *p, size_t n,
     ts[0].tv_nsec = 0;
     ts[1] = ts[0];
 
-    rc = ngx_media_upload_write(fd, p, n);
+    rc = ngx_media_disk_write(fd, p, n);
 
     if (rc == NGX_OK && (futimens(fd, ts) == -1 || fsync(fd) == -1)) {
         rc = NGX_ERROR;
@@ -759,7 +734,7 @@ ngx_media_upload_copy_plain(int in, int out)
     do {
         n = read(in, buf, NGX_MEDIA_UPLOAD_BUFFER);
         rc = (n < 0) ? NGX_ERROR
-                     : ngx_media_upload_write(out, buf, (size_t) n);
+                     : ngx_media_disk_write(out, buf, (size_t) n);
 
         if (rc == NGX_OK && n && ngx_media_upload_leaving()) {
             errno = 0;
