@@ -296,12 +296,6 @@ ngx_media_record_sweep_look(ngx_media_record_sweep_t *s, int root,
 
         (void) ngx_media_disk_remove(root, path);
 
-    } else if (rc == NGX_OK && file->mark.state == NGX_MEDIA_RECORD_TOLD) {
-
-        /* by whatever name: who was done with it knew another one */
-
-        (void) ngx_media_disk_remove(root, path);
-
     } else if (rc == NGX_OK && ngx_media_record_sweep_due(file, open)) {
 
         if (open) {
