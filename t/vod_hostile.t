@@ -33,6 +33,7 @@ $t->write_file_expand('nginx.conf', <<"END_OF_CONF");
 %%TEST_GLOBALS%%
 daemon off;
 worker_processes 1;
+thread_pool default threads=8 max_queue=16;
 events { }
 
 media {
@@ -165,6 +166,35 @@ ok(wait_until(sub { status(http_get($token)) == 200 }, 10),
     'and have it when the first ones are gone');
 
 unlink glob "$big/2*";
+spew("$big/$_->[0]", $_->[1]) for entries('big',
+    map { [ $from - 800000 + $_ * 8000, 8000, $rec->{file} ] } 0 .. 19);
+
+# more than threads take: some are refused, before they have an answer or amid
+# it, and nobody hangs
+
+my @many = map { http_start("GET $_ HTTP/1.0\r\n\r\n", start => 1) }
+    map { ('/live/big.mp4?start=0', '/api/v1/recordings/?count=10') } 1 .. 60;
+
+%got = ();
+
+for my $s (@many) {
+    local $SIG{ALRM} = sub { die "it hangs\n" };
+    my $all = '';
+
+    eval {
+        alarm 20;
+        while (sysread $s, my $buf, 65536) {
+            $all = $buf if $all eq '';
+        }
+        alarm 0;
+    };
+
+    alarm 0;
+    $got{$@ ? 'hangs' : status($all)}++;
+}
+
+is(join(' ', grep { !/^(200|503)$/ } keys %got), '', 'threads are short')
+    or diag(explain(\%got));
 
 # names that nobody can publish
 
@@ -303,6 +333,22 @@ sub plant {
 
     my $sum = md5_hex("$rec->{vhost}/live/$name");
     my $at = "$dir/rec/.dvr/$sum";
+
+    mkdir $at or die "$at: $!";
+    chmod 0777, $at;
+    spew("$at/names", "$rec->{vhost}\nlive\n"
+        . $name =~ s/([\0- ])/sprintf '%%%02x', ord $1/ger . "\n");
+    spew("$at/$_->[0]", $_->[1]) for entries($name, @entries);
+
+    return $at;
+}
+
+# [ day, its lines ]
+
+sub entries {
+    my ($name, @entries) = @_;
+
+    my $sum = md5_hex("$rec->{vhost}/live/$name");
     my %days;
 
     for my $e (@entries) {
@@ -311,13 +357,7 @@ sub plant {
             $e->[0], $e->[0] + $e->[1], $e->[1], length $file, $e->[2];
     }
 
-    mkdir $at or die "$at: $!";
-    chmod 0777, $at;
-    spew("$at/names", "$rec->{vhost}\nlive\n"
-        . $name =~ s/([\0- ])/sprintf '%%%02x', ord $1/ger . "\n");
-    spew("$at/$_", $days{$_}) for keys %days;
-
-    return $at;
+    return map { [ $_, $days{$_} ] } keys %days;
 }
 
 # Positions of all boxes up to the first mdat, with those inside of them.

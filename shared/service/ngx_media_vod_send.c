@@ -357,6 +357,6 @@ ngx_media_vod_send_handler(ngx_http_request_t *r)
     rc = ngx_media_vod_send_out(ctx, NULL);
 
     if (rc != NGX_DONE) {
-        ngx_http_finalize_request(r, rc);
+        ngx_media_vod_finish(ctx, rc);
     }
 }
