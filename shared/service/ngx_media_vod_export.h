@@ -12,8 +12,8 @@
 #define _NGX_MEDIA_VOD_EXPORT_H_INCLUDED_
 
 
-#include "ngx_media_mp4_read.h"
 #include "ngx_media_vod.h"
+#include "ngx_media_mp4_read.h"
 
 
 /* of one step: memory for headers, parts, bytes in all */
