@@ -22,7 +22,8 @@ select STDOUT; $| = 1;
 
 my %texts = (
     'conf/nginx.conf' => slurp('conf/nginx.conf'),
-    'README.md' => slurp('README.md') =~ /^```nginx\n(.*?)^```/ms ? $1 : '',
+    'README.md' => (grep { /^events /m }
+        slurp('README.md') =~ /^```nginx\n(.*?)^```/msg)[0] // '',
 );
 
 for my $name (sort keys %texts) {
