@@ -61,7 +61,7 @@ http {
     ssl_certificate localhost.crt;
 
     server {
-        listen       127.0.0.1:8080;
+        listen       127.0.0.1:8080 reuseport;
         listen       127.0.0.1:8443 ssl http2;
         server_name  localhost;
 

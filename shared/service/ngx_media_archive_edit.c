@@ -39,7 +39,7 @@ static ngx_int_t ngx_media_archive_append(int dir, const u_char *day,
 static ngx_int_t ngx_media_archive_replace(int dir, const u_char *name,
     const u_char *p, size_t n);
 static ngx_int_t ngx_media_archive_delete(int root, int dir,
-    ngx_media_archive_line_t *line);
+    ngx_media_archive_line_t *line, ngx_uint_t broken);
 static void ngx_media_archive_prune(int root, u_char *file);
 static ngx_int_t ngx_media_archive_remove_at(int root, const u_char *md5,
     const u_char *id);
@@ -372,7 +372,7 @@ ngx_media_archive_remove_at(int root, const u_char *md5, const u_char *id)
         if (e && ngx_media_archive_parse(&line, e->pos, e->end)
                  == NGX_MEDIA_OK)
         {
-            rc = ngx_media_archive_delete(root, dir, &line);
+            rc = ngx_media_archive_delete(root, dir, &line, 0);
 
             if (rc == NGX_OK) {
                 e->end = e->pos;
@@ -396,14 +396,19 @@ ngx_media_archive_remove_at(int root, const u_char *md5, const u_char *id)
 }
 
 
-/* file and index; NGX_OK: neither is there */
+/*
+ * File and index; NGX_OK: neither is there.  Of one that was found broken the
+ * file is not ours, whatever has that name by now.
+ */
 
 static ngx_int_t
-ngx_media_archive_delete(int root, int dir, ngx_media_archive_line_t *line)
+ngx_media_archive_delete(int root, int dir, ngx_media_archive_line_t *line,
+    ngx_uint_t broken)
 {
     u_char  name[NGX_MEDIA_RECORD_ID + sizeof(".idx")];
 
-    if (ngx_media_archive_state(root, line->file, line->end, line->bytes)
+    if (!broken
+        && ngx_media_archive_state(root, line->file, line->end, line->bytes)
         == NGX_MEDIA_RECORD_WHOLE
         && ngx_media_disk_remove(root, line->file) != NGX_OK)
     {
@@ -627,7 +632,7 @@ static void
 ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit, const u_char *day)
 {
     ngx_int_t                   rc;
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, broken;
     ngx_media_archive_file_t    file;
     ngx_media_archive_line_t    line;
     ngx_media_archive_entry_t  *e;
@@ -647,13 +652,22 @@ ngx_media_archive_clean_day(ngx_media_archive_edit_t *edit, const u_char *day)
 
         e = &file.entry[i];
 
-        if (ngx_media_archive_parse(&line, e->pos, e->end) != NGX_MEDIA_OK
-            || !ngx_media_archive_goes(edit, &line))
-        {
+        if (ngx_media_archive_parse(&line, e->pos, e->end) != NGX_MEDIA_OK) {
             continue;
         }
 
-        if (ngx_media_archive_delete(edit->root, edit->dir, &line) != NGX_OK) {
+        broken = edit->broken
+                 && ngx_media_archive_state(edit->root, line.file, line.end,
+                                            line.bytes)
+                    == NGX_MEDIA_RECORD_BROKEN;
+
+        if (!broken && !ngx_media_archive_goes(edit, &line)) {
+            continue;
+        }
+
+        if (ngx_media_archive_delete(edit->root, edit->dir, &line, broken)
+            != NGX_OK)
+        {
             edit->err = errno;
             edit->stop = 1;
             break;
@@ -679,14 +693,6 @@ static ngx_uint_t
 ngx_media_archive_goes(ngx_media_archive_edit_t *edit,
     ngx_media_archive_line_t *line)
 {
-    if (edit->broken
-        && ngx_media_archive_state(edit->root, line->file, line->end,
-                                   line->bytes)
-           == NGX_MEDIA_RECORD_BROKEN)
-    {
-        return 1;
-    }
-
     if (line->end >= edit->before
         && (edit->over == 0
             || ngx_strcmp(line->id, edit->newest) == 0))

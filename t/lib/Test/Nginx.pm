@@ -213,7 +213,16 @@ sub alerts {
 
     return grep {
         !(/process (\d+) exited on signal/ && $self->{_killed}{$1})
+            && !($self->{_allowed} && $_ =~ $self->{_allowed})
     } @alerts;
+}
+
+# Alerts that a test brings about, by what they say.
+
+sub allow_alerts {
+    my ($self, $pattern) = @_;
+    $self->{_allowed} = $pattern;
+    return $self;
 }
 
 # What the sanitizers have said, in their own files or, as nginx makes it its
