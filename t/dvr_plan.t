@@ -74,7 +74,7 @@ my @p = (
 
 is($_->end(whole => 1)->{said}, '', 'published') for @p;
 
-ok(wait_until(sub { !glob("$dir/rec/.dvr/open/*") }, 15), 'all is whole');
+ok(wait_until(sub { !(() = glob("$dir/rec/.dvr/open/*")) }, 15), 'all is whole');
 
 for my $app (@apps) {
     my @r = files($m, "$app/x");

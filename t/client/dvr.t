@@ -102,7 +102,7 @@ for my $name (sort keys %cases) {
         my $r;
 
         ok(wait_until(sub {
-            return 0 unless -s $file && !glob "$d/$form/.dvr/open/*";
+            return 0 if !-s $file || (() = glob "$d/$form/.dvr/open/*");
             $r = recording($m, $file);
             return !lacks($m, [ 0, $#{$m->{frames}} ], $r);
         }, 15), "$form/$name: whole");
