@@ -96,7 +96,7 @@ CURLcode ngx_media_web_multi_setup(CURL *easy);
 /* Begins; ngx_media_web_complete() follows.  NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_media_web_multi_add(ngx_media_web_t *w);
 void ngx_media_web_multi_remove(ngx_media_web_t *w);
-/* Its source was at its end for now. */
+/* Its source said NGX_AGAIN, and has more since. */
 void ngx_media_web_multi_resume(ngx_media_web_t *w);
 
 /* Nothing is under way any more, or something is again. */
