@@ -159,7 +159,6 @@ ngx_int_t ngx_http_flv_live_no_header(ngx_media_wire_t *w,
     const ngx_media_heads_t *heads, const ngx_media_frame_t *first);
 u_char *ngx_http_flv_live_flv_prologue(u_char *p, uint32_t tracks);
 ngx_uint_t ngx_http_flv_live_ts_carries(uint8_t codec);
-void ngx_http_flv_live_ts_exit(void);
 ngx_uint_t ngx_http_flv_live_aac_carries(uint8_t codec);
 ngx_uint_t ngx_http_flv_live_mp3_carries(uint8_t codec);
 

@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_flv_live.h"
+#include "ngx_media_ts_wire.h"
 #include "ngx_http_flv_live_push.h"
 #include "ngx_media_codec.h"
 
@@ -496,7 +497,7 @@ ngx_http_flv_live_postconfiguration(ngx_conf_t *cf)
 static void
 ngx_http_flv_live_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_flv_live_ts_exit();
+    ngx_media_ts_wire_exit();
 }
 
 

@@ -37,15 +37,6 @@
 #define NGX_HTTP_FLV_LIVE_PUSH_YOUNG   1000
 #define NGX_HTTP_FLV_LIVE_PUSH_AWAKE   16384
 
-/* buffers above that are counted, and together bounded in a worker */
-
-#define NGX_HTTP_FLV_LIVE_PUSH_LARGE   1048576
-#define NGX_HTTP_FLV_LIVE_PUSH_ALL     (256 * 1024 * 1024)
-
-/* before a buffer stands its size */
-
-#define NGX_HTTP_FLV_LIVE_PUSH_HEAD    16
-
 
 static ngx_http_flv_live_push_t *ngx_http_flv_live_push_create(
     ngx_http_request_t *r);
@@ -83,11 +74,6 @@ static const ngx_media_session_ops_t  ngx_http_flv_live_push_ops = {
     ngx_http_flv_live_push_published,      /* published */
     NULL                                   /* permitted */
 };
-
-
-/* bytes in large buffers of this worker */
-
-static size_t  ngx_http_flv_live_push_large;
 
 
 /* Answers a POST or PUT.  Returns what a content handler returns. */
@@ -182,7 +168,7 @@ ngx_http_flv_live_push_create(ngx_http_request_t *r)
     ctx->heard = ngx_current_msec;
 
     ngx_media_flv_demux_init(&ctx->flv.demux,
-                             NGX_HTTP_FLV_LIVE_PUSH_MAX_FRAME);
+                             NGX_MEDIA_INPUT_MAX_FRAME);
 
     cln->handler = ngx_http_flv_live_push_cleanup;
 
@@ -653,7 +639,15 @@ ngx_http_flv_live_push_input(ngx_http_flv_live_push_t *ctx,
         return ngx_http_flv_live_push_flv(ctx, pos, end);
     }
 
-    return ngx_http_flv_live_push_ts(ctx, pos, end);
+    if (ctx->ts == NULL) {
+        ctx->ts = ngx_media_ts_input_create(ctx->request->pool, &ctx->session,
+                                            ctx->request->connection->log);
+        if (ctx->ts == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_media_ts_input(ctx->ts, pos, end);
 }
 
 
@@ -667,9 +661,12 @@ ngx_http_flv_live_push_end(ngx_http_flv_live_push_t *ctx)
 
     r = ctx->request;
 
-    rc = (ctx->format == NGX_HTTP_FLV_LIVE_PUSH_TS)
-         ? ngx_http_flv_live_push_ts_end(ctx)
-         : ngx_http_flv_live_push_flv_end(ctx);
+    if (ctx->format != NGX_HTTP_FLV_LIVE_PUSH_TS) {
+        rc = ngx_http_flv_live_push_flv_end(ctx);
+
+    } else {
+        rc = ctx->ts ? ngx_media_ts_input_end(ctx->ts) : NGX_DECLINED;
+    }
 
     ngx_media_publish_flush(&ctx->session);
 
@@ -788,66 +785,6 @@ ngx_http_flv_live_push_published(ngx_media_session_t *s, ngx_int_t rc)
 }
 
 
-u_char *
-ngx_http_flv_live_push_buffer(void *data, u_char *buf, size_t used,
-    size_t size)
-{
-    ngx_http_flv_live_push_t  *ctx = data;
-
-    u_char  *p;
-    size_t   old;
-
-    p = NULL;
-
-    if (size) {
-
-        if (size > NGX_HTTP_FLV_LIVE_PUSH_LARGE
-            && ngx_http_flv_live_push_large + size
-               > NGX_HTTP_FLV_LIVE_PUSH_ALL)
-        {
-            ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                          "HTTP publisher needs %uz bytes for a frame while "
-                          "%uz bytes of others are unfinished", size,
-                          ngx_http_flv_live_push_large);
-            return NULL;
-        }
-
-        p = ngx_alloc(NGX_HTTP_FLV_LIVE_PUSH_HEAD + size,
-                      ctx->request->connection->log);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        ngx_memcpy(p, &size, sizeof(size_t));
-
-        p += NGX_HTTP_FLV_LIVE_PUSH_HEAD;
-
-        if (size > NGX_HTTP_FLV_LIVE_PUSH_LARGE) {
-            ngx_http_flv_live_push_large += size;
-        }
-    }
-
-    if (buf) {
-
-        if (p) {
-            ngx_memcpy(p, buf, used);
-        }
-
-        buf -= NGX_HTTP_FLV_LIVE_PUSH_HEAD;
-
-        ngx_memcpy(&old, buf, sizeof(size_t));
-
-        if (old > NGX_HTTP_FLV_LIVE_PUSH_LARGE) {
-            ngx_http_flv_live_push_large -= old;
-        }
-
-        ngx_free(buf);
-    }
-
-    return p;
-}
-
-
 static void
 ngx_http_flv_live_push_cleanup(void *data)
 {
@@ -860,5 +797,9 @@ ngx_http_flv_live_push_cleanup(void *data)
     }
 
     ngx_http_flv_live_push_flv_free(ctx);
-    ngx_http_flv_live_push_ts_free(ctx);
+
+    if (ctx->ts) {
+        ngx_media_ts_input_free(ctx->ts);
+        ctx->ts = NULL;
+    }
 }

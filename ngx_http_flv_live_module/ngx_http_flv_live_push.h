@@ -5,8 +5,7 @@
  * Publishing over HTTP, what its files share:
  *
  *   _push.c      the life of one pusher, from its request to its end
- *   _push_flv.c  a body of FLV into frames
- *   _push_ts.c   a body of MPEG-TS into frames
+ *   _push_flv.c  a body of FLV into frames (of MPEG-TS: the core does)
  *
  * One ngx_http_flv_live_push_t per request, in the request's pool; a cleanup
  * of that pool gives back what it holds.
@@ -18,16 +17,9 @@
 
 
 #include "ngx_http_flv_live.h"
-#include "ngx_media_rc.h"
 #include "ngx_media_flv.h"
 #include "ngx_media_flv_input.h"
-#include "ngx_media_ts_demux.h"
-
-
-/* the largest tag or frame, and all that one body may make us hold */
-
-#define NGX_HTTP_FLV_LIVE_PUSH_MAX_FRAME   (16 * 1024 * 1024 - 1)
-#define NGX_HTTP_FLV_LIVE_PUSH_MAX_MEMORY  (48 * 1024 * 1024)
+#include "ngx_media_ts_input.h"
 
 
 typedef enum {
@@ -49,16 +41,13 @@ typedef struct {
 } ngx_http_flv_live_push_flv_t;
 
 
-typedef struct ngx_http_flv_live_push_ts_s  ngx_http_flv_live_push_ts_t;
-
-
 typedef struct {
     ngx_media_session_t           session;
     ngx_http_request_t           *request;
 
     ngx_uint_t                    format;
     ngx_http_flv_live_push_flv_t  flv;
-    ngx_http_flv_live_push_ts_t  *ts;
+    ngx_media_ts_input_t         *ts;
 
     ngx_event_t                   nap;
     ngx_msec_t                    begun;
@@ -72,28 +61,16 @@ typedef struct {
 ngx_int_t ngx_http_flv_live_push(ngx_http_request_t *r);
 
 /*
- * Memory of a body: gives size bytes whose first used are those of buf, or
- * NULL, where buf stays as it was; size 0 frees.  Large buffers of all pushers
- * of a worker together are bounded.
- */
-u_char *ngx_http_flv_live_push_buffer(void *ctx, u_char *buf, size_t used,
-    size_t size);
-
-/*
  * A piece of a body.  NGX_OK; NGX_DECLINED: it is none of that format, one
  * line was logged; NGX_ERROR: the publish can not go on.
  */
 ngx_int_t ngx_http_flv_live_push_flv(ngx_http_flv_live_push_t *ctx,
     const u_char *pos, const u_char *end);
-ngx_int_t ngx_http_flv_live_push_ts(ngx_http_flv_live_push_t *ctx,
-    const u_char *pos, const u_char *end);
 
 /* The end of a body that is whole: the last frames.  As above. */
 ngx_int_t ngx_http_flv_live_push_flv_end(ngx_http_flv_live_push_t *ctx);
-ngx_int_t ngx_http_flv_live_push_ts_end(ngx_http_flv_live_push_t *ctx);
 
 void ngx_http_flv_live_push_flv_free(ngx_http_flv_live_push_t *ctx);
-void ngx_http_flv_live_push_ts_free(ngx_http_flv_live_push_t *ctx);
 
 
 #endif /* _NGX_HTTP_FLV_LIVE_PUSH_H_INCLUDED_ */

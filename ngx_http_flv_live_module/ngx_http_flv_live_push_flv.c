@@ -131,7 +131,8 @@ ngx_http_flv_live_push_gather(ngx_http_flv_live_push_t *ctx,
         size = ngx_max(need * 2, NGX_HTTP_FLV_LIVE_PUSH_FIRST);
         size = ngx_max(ngx_min(size, piece->tag.size), need);
 
-        p = ngx_http_flv_live_push_buffer(ctx, flv->body, flv->used, size);
+        p = ngx_media_input_buffer(ctx->request->connection->log, flv->body,
+                                   flv->used, size);
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -173,7 +174,7 @@ void
 ngx_http_flv_live_push_flv_free(ngx_http_flv_live_push_t *ctx)
 {
     if (ctx->flv.body) {
-        (void) ngx_http_flv_live_push_buffer(ctx, ctx->flv.body, 0, 0);
+        (void) ngx_media_input_buffer(NULL, ctx->flv.body, 0, 0);
 
         ctx->flv.body = NULL;
         ctx->flv.size = 0;
