@@ -1,0 +1,206 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L4: SRT.  Private hub of
+ *
+ *   ngx_srt_module.c     directives, variables
+ *   ngx_srt_lib.c        libsrt, its thread, what it tells the worker
+ *   ngx_srt_listen.c     the UDP listeners, handshakes of newcomers
+ *   ngx_srt_session.c    life of a connection, from its stream id to its end
+ *   ngx_srt_publish.c    MPEG-TS of a publisher into frames
+ *   ngx_srt_play.c       packets for a player
+ *
+ * nginx owns the listening socket.  Each newcomer gets a UDP socket of its
+ * own, bound to the same port and connected to him, so that the kernel brings
+ * his packets to this worker whatever happens to the listeners (a reload, in
+ * the first place).  That socket is given to libsrt, which listens on it for
+ * one caller.
+ *
+ * Threads: libsrt has several for each connection, and there is one of ours,
+ * which waits for all sockets of the worker (srt_epoll_uwait()) and passes on
+ * what is ready through an eventfd.  Everything else runs in the worker's own
+ * thread.  The one exception is the listen callback: it runs in a thread of
+ * libsrt, asks the worker whether the caller may come in, and waits for the
+ * answer; nobody else uses that thread, and a deadline ends the wait.
+ *
+ * Ownership: an ngx_srt_peer_t is allocated for each newcomer, and freed by
+ * the worker when neither a socket nor a callback knows it any more.
+ *
+ * draft-sharabayko-srt-01; libsrt 1.5, docs/API.
+ */
+
+
+#ifndef _NGX_SRT_H_INCLUDED_
+#define _NGX_SRT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_stream.h>
+
+#include <srt/srt.h>
+#include <srt/access_control.h>
+
+#include "ngx_media.h"
+#include "ngx_media_rc.h"
+#include "ngx_media_srt_id.h"
+#include "ngx_media_ts_input.h"
+
+
+#define NGX_SRT_CONF              0x20000000   /* inside srt { } */
+
+#define NGX_SRT_PAYLOAD           1316         /* 7 packets of TS */
+
+
+typedef struct {
+    ngx_msec_t                latency;
+    ngx_stream_complex_value_t  *passphrase;
+    ngx_uint_t                pbkeylen;
+    ngx_int_t                 mss;
+    ngx_int_t                 maxbw;
+    ngx_flag_t                tlpktdrop;
+    size_t                    sendbuf;
+    size_t                    recvbuf;
+    ngx_msec_t                connect_timeout;
+    ngx_msec_t                idle_timeout;
+    ngx_str_t                 default_app;
+    ngx_uint_t                default_mode;
+
+    u_char                   *file;            /* NULL: no srt { } */
+    ngx_uint_t                line;
+} ngx_srt_srv_conf_t;
+
+
+/* why the worker is told of a peer */
+
+#define NGX_SRT_WANTS             0x01         /* its callback waits */
+#define NGX_SRT_READY             0x02         /* its socket has something */
+
+
+typedef struct ngx_srt_session_s  ngx_srt_session_t;
+typedef struct ngx_srt_peer_s     ngx_srt_peer_t;
+
+struct ngx_srt_peer_s {
+    ngx_queue_t               queue;           /* all of this worker */
+    ngx_listening_t          *listening;
+    ngx_srt_srv_conf_t       *conf;
+    ngx_sockaddr_t            sockaddr;        /* of the peer, as nginx wants
+                                                * it: IPv4 is not mapped */
+    socklen_t                 socklen;
+    ngx_sockaddr_t            local;
+    socklen_t                 local_len;
+    ngx_socket_t              fd;              /* not yet libsrt's, or -1 */
+    ngx_socket_t              udp;             /* the same, whoever has it */
+    ngx_srt_peer_t          **link;            /* what its connection has */
+    ngx_event_t               timer;           /* of the handshake */
+
+    SRTSOCKET                 listener;        /* or SRT_INVALID_SOCK */
+    SRTSOCKET                 sock;            /* accepted, or the same */
+    ngx_srt_session_t        *session;
+
+    /* under the lock of ngx_srt_lib.c */
+
+    ngx_srt_peer_t           *next;            /* in the list of those that
+                                                * the worker is told of */
+    ngx_uint_t                told;            /* NGX_SRT_WANTS, ... */
+    ngx_uint_t                listed;
+    int                       asked;           /* the callback waits */
+    int                       answered;
+    int                       answer;          /* 0, or a reject code */
+    SRTSOCKET                 candidate;       /* of the callback */
+    size_t                    id_len;
+    u_char                    id[NGX_MEDIA_SRT_ID_MAX + 1];
+    char                      passphrase[80];
+    int                       pbkeylen;
+    pthread_cond_t            cond;
+};
+
+
+struct ngx_srt_session_s {
+    ngx_media_session_t       media;           /* first */
+    ngx_srt_peer_t           *peer;
+    ngx_stream_session_t     *session;
+    ngx_connection_t         *connection;
+    ngx_srt_srv_conf_t       *conf;
+    ngx_media_ts_input_t     *ts;
+    ngx_media_consumer_t      consumer;
+    ngx_media_srt_mode_e      mode;
+    ngx_event_t               timer;           /* idle; holds the worker */
+    ngx_msec_t                heard;
+    unsigned                  entered:1;       /* media is there */
+    unsigned                  attached:1;      /* it plays */
+    unsigned                  waiting:1;       /* for guards */
+    unsigned                  accepted:1;
+    unsigned                  finalized:1;
+};
+
+
+extern ngx_module_t  ngx_srt_module;
+
+
+/* --- ngx_srt_lib.c ------------------------------------------------------- */
+
+ngx_int_t ngx_srt_lib_init(ngx_cycle_t *cycle);
+void ngx_srt_lib_exit(void);
+
+/* Sockets of a peer are watched for events (SRT_EPOLL_*), or not any more. */
+ngx_int_t ngx_srt_watch(ngx_srt_peer_t *peer, SRTSOCKET sock, int events);
+void ngx_srt_unwatch(SRTSOCKET sock);
+
+/*
+ * In a thread of libsrt: asks the worker, and waits.  Returns 0, or a reject
+ * code.
+ */
+int ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id);
+/* In the worker: the answer. */
+void ngx_srt_answer(ngx_srt_peer_t *peer, int code);
+/* It will be told of once more, as if its socket were ready. */
+void ngx_srt_again(ngx_srt_peer_t *peer);
+/* Nothing will be told of it any more; waits for a callback to leave. */
+void ngx_srt_forget(ngx_srt_peer_t *peer);
+
+/* Calls that may make threads of libsrt: they shall get no signals. */
+void ngx_srt_block_signals(sigset_t *saved);
+void ngx_srt_restore_signals(const sigset_t *saved);
+
+
+/* --- ngx_srt_listen.c ----------------------------------------------------- */
+
+ngx_int_t ngx_srt_listen_init(ngx_cycle_t *cycle);
+void ngx_srt_listen_exit(void);
+/* What libsrt's thread told of it. */
+void ngx_srt_peer_event(ngx_srt_peer_t *peer, ngx_uint_t told);
+void ngx_srt_peer_close(ngx_srt_peer_t *peer);
+
+
+/* --- ngx_srt_session.c ---------------------------------------------------- */
+
+/* The content handler of a server with srt { }. */
+void ngx_srt_handler(ngx_stream_session_t *s);
+/* A caller shows its stream id.  The answer may come later. */
+void ngx_srt_session_begin(ngx_srt_peer_t *peer);
+/* Its socket is there, and watched. */
+void ngx_srt_session_accepted(ngx_srt_session_t *s);
+/* Its socket can be read, written, or is broken. */
+void ngx_srt_session_event(ngx_srt_session_t *s);
+void ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc);
+
+
+/* --- ngx_srt_publish.c ---------------------------------------------------- */
+
+/* NGX_OK; NGX_DONE: the publisher is gone; NGX_ERROR. */
+ngx_int_t ngx_srt_receive(ngx_srt_session_t *s);
+void ngx_srt_receive_end(ngx_srt_session_t *s);
+
+
+/* --- ngx_srt_play.c ------------------------------------------------------- */
+
+/* What ngx_media_play() returns. */
+ngx_int_t ngx_srt_play(ngx_srt_session_t *s);
+void ngx_srt_play_start(ngx_srt_session_t *s);
+ngx_int_t ngx_srt_play_event(ngx_srt_session_t *s);
+
+
+#endif /* _NGX_SRT_H_INCLUDED_ */

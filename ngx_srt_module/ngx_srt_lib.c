@@ -1,0 +1,527 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L4: libsrt in a worker: its start and end, its log lines, our thread that
+ * waits for its sockets, and questions of its threads to the worker.
+ *
+ * libsrt starts after the fork.  A thread that it makes inherits the signal
+ * mask, so signals are blocked around whatever may make one: nginx's handlers
+ * run in the worker's thread only.
+ */
+
+
+#include "ngx_srt.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+
+#define NGX_SRT_READY_MAX    256           /* sockets of one wait */
+#define NGX_SRT_WAIT         1000          /* ms */
+
+
+typedef struct {
+    pthread_mutex_t      lock;
+    pthread_t            thread;
+    ngx_srt_peer_t      *first;            /* those that the worker is told of */
+    ngx_srt_peer_t     **last;
+    int                  epoll;
+    int                  fd;               /* eventfd */
+    int                  stop;
+    ngx_uint_t           nsockets;
+    pthread_cond_t       cond;             /* there are sockets again */
+    ngx_connection_t    *connection;
+    ngx_rbtree_t         sockets;          /* watched, by number */
+    ngx_rbtree_node_t    sentinel;
+    unsigned             running:1;
+} ngx_srt_lib_t;
+
+
+typedef struct {
+    ngx_rbtree_node_t    node;             /* key: the socket */
+    ngx_srt_peer_t      *peer;
+} ngx_srt_watched_t;
+
+
+static void *ngx_srt_thread(void *data);
+static void ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what);
+static void ngx_srt_event(ngx_event_t *ev);
+static void ngx_srt_log(void *data, int level, const char *file, int line,
+    const char *area, const char *message);
+
+
+static ngx_srt_lib_t  ngx_srt_lib;
+
+
+ngx_int_t
+ngx_srt_lib_init(ngx_cycle_t *cycle)
+{
+    sigset_t           saved;
+    ngx_srt_lib_t     *lib;
+    ngx_connection_t  *c;
+
+    lib = &ngx_srt_lib;
+
+    ngx_memzero(lib, sizeof(ngx_srt_lib_t));
+
+    (void) pthread_mutex_init(&lib->lock, NULL);
+    (void) pthread_cond_init(&lib->cond, NULL);
+
+    lib->last = &lib->first;
+    ngx_rbtree_init(&lib->sockets, &lib->sentinel, ngx_rbtree_insert_value);
+
+    ngx_srt_block_signals(&saved);
+
+    if (srt_startup() == SRT_ERROR) {
+        ngx_srt_restore_signals(&saved);
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "srt_startup() failed: %s",
+                      srt_getlasterror_str());
+        return NGX_ERROR;
+    }
+
+    srt_setloglevel(LOG_ERR);
+    srt_setlogflags(SRT_LOGF_DISABLE_TIME|SRT_LOGF_DISABLE_THREADNAME
+                    |SRT_LOGF_DISABLE_SEVERITY|SRT_LOGF_DISABLE_EOL);
+    srt_setloghandler(NULL, ngx_srt_log);
+
+    lib->epoll = srt_epoll_create();
+    lib->fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+
+    if (lib->epoll < 0 || lib->fd == -1) {
+        ngx_srt_restore_signals(&saved);
+        return NGX_ERROR;
+    }
+
+    (void) srt_epoll_set(lib->epoll, SRT_EPOLL_ENABLE_EMPTY);
+
+    c = ngx_get_connection(lib->fd, cycle->log);
+
+    if (c == NULL) {
+        ngx_srt_restore_signals(&saved);
+        return NGX_ERROR;
+    }
+
+    /* the worker does not wait for it when it leaves */
+
+    c->read->channel = 1;
+    c->write->channel = 1;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+    c->read->handler = ngx_srt_event;
+    lib->connection = c;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK
+        || pthread_create(&lib->thread, NULL, ngx_srt_thread, lib) != 0)
+    {
+        ngx_srt_restore_signals(&saved);
+        return NGX_ERROR;
+    }
+
+    lib->running = 1;
+
+    ngx_srt_restore_signals(&saved);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_srt_lib_exit(void)
+{
+    sigset_t        saved;
+    ngx_srt_lib_t  *lib;
+
+    lib = &ngx_srt_lib;
+
+    if (!lib->running) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&lib->lock);
+    lib->stop = 1;
+    (void) pthread_cond_signal(&lib->cond);
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    (void) pthread_join(lib->thread, NULL);
+
+    ngx_srt_block_signals(&saved);
+
+    (void) srt_epoll_release(lib->epoll);
+    (void) srt_cleanup();
+
+    ngx_srt_restore_signals(&saved);
+
+    lib->running = 0;
+}
+
+
+void
+ngx_srt_block_signals(sigset_t *saved)
+{
+    sigset_t  all;
+
+    sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+
+void
+ngx_srt_restore_signals(const sigset_t *saved)
+{
+    (void) pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+
+/* from any thread of libsrt: only ngx_log_error() of a line, as it writes */
+
+static void
+ngx_srt_log(void *data, int level, const char *file, int line,
+    const char *area, const char *message)
+{
+    (void) data;
+    (void) level;
+    (void) file;
+    (void) line;
+    (void) area;
+    (void) message;
+}
+
+
+/* --- sockets ------------------------------------------------------------- */
+
+ngx_int_t
+ngx_srt_watch(ngx_srt_peer_t *peer, SRTSOCKET sock, int events)
+{
+    int                 flags;
+    ngx_srt_lib_t      *lib;
+    ngx_srt_watched_t  *w;
+
+    lib = &ngx_srt_lib;
+
+    w = ngx_alloc(sizeof(ngx_srt_watched_t), ngx_cycle->log);
+
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->node.key = (ngx_rbtree_key_t) sock;
+    w->peer = peer;
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    ngx_rbtree_insert(&lib->sockets, &w->node);
+    lib->nsockets++;
+    (void) pthread_cond_signal(&lib->cond);
+
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    flags = events | (int) SRT_EPOLL_ET;
+
+    if (srt_epoll_add_usock(lib->epoll, sock, &flags) == SRT_ERROR) {
+        ngx_srt_unwatch(sock);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_srt_unwatch(SRTSOCKET sock)
+{
+    ngx_srt_lib_t      *lib;
+    ngx_rbtree_node_t  *node;
+
+    lib = &ngx_srt_lib;
+
+    (void) srt_epoll_remove_usock(lib->epoll, sock);
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    node = lib->sockets.root;
+
+    while (node != &lib->sentinel && node->key != (ngx_rbtree_key_t) sock) {
+        node = ((ngx_rbtree_key_t) sock < node->key) ? node->left
+                                                     : node->right;
+    }
+
+    if (node != &lib->sentinel) {
+        ngx_rbtree_delete(&lib->sockets, node);
+        lib->nsockets--;
+
+    } else {
+        node = NULL;
+    }
+
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    ngx_free(node);
+}
+
+
+static void *
+ngx_srt_thread(void *data)
+{
+    ngx_srt_lib_t *lib = data;
+
+    int                 i, n;
+    ngx_rbtree_node_t  *node;
+    SRT_EPOLL_EVENT     ready[NGX_SRT_READY_MAX];
+
+    for ( ;; ) {
+
+        (void) pthread_mutex_lock(&lib->lock);
+
+        while (lib->nsockets == 0 && !lib->stop) {
+            (void) pthread_cond_wait(&lib->cond, &lib->lock);
+        }
+
+        n = lib->stop;
+
+        (void) pthread_mutex_unlock(&lib->lock);
+
+        if (n) {
+            return NULL;
+        }
+
+        n = srt_epoll_uwait(lib->epoll, ready, NGX_SRT_READY_MAX,
+                            NGX_SRT_WAIT);
+
+        if (n <= 0) {
+            continue;
+        }
+
+        n = ngx_min(n, NGX_SRT_READY_MAX);
+
+        (void) pthread_mutex_lock(&lib->lock);
+
+        for (i = 0; i < n; i++) {
+
+            node = lib->sockets.root;
+
+            while (node != &lib->sentinel
+                   && node->key != (ngx_rbtree_key_t) ready[i].fd)
+            {
+                node = ((ngx_rbtree_key_t) ready[i].fd < node->key)
+                       ? node->left : node->right;
+            }
+
+            if (node != &lib->sentinel) {
+                ngx_srt_tell(((ngx_srt_watched_t *) node)->peer,
+                             NGX_SRT_READY);
+            }
+        }
+
+        (void) pthread_mutex_unlock(&lib->lock);
+    }
+}
+
+
+/* under the lock */
+
+static void
+ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what)
+{
+    uint64_t        one;
+    ngx_uint_t      wake;
+    ngx_srt_lib_t  *lib;
+
+    lib = &ngx_srt_lib;
+
+    peer->told |= what;
+
+    if (peer->listed) {
+        return;
+    }
+
+    wake = (lib->first == NULL);
+
+    peer->listed = 1;
+    peer->next = NULL;
+    *lib->last = peer;
+    lib->last = &peer->next;
+
+    if (wake) {
+        one = 1;
+        (void) !write(lib->fd, &one, sizeof(one));
+    }
+}
+
+
+/* in the worker: one after the other, as each may end others */
+
+static void
+ngx_srt_event(ngx_event_t *ev)
+{
+    uint64_t         n;
+    ngx_uint_t       told, i;
+    ngx_srt_lib_t   *lib;
+    ngx_srt_peer_t  *peer;
+
+    lib = &ngx_srt_lib;
+
+    (void) !read(lib->fd, &n, sizeof(n));
+
+    for (i = 0; i < NGX_SRT_READY_MAX; i++) {
+
+        (void) pthread_mutex_lock(&lib->lock);
+
+        peer = lib->first;
+
+        if (peer == NULL) {
+            (void) pthread_mutex_unlock(&lib->lock);
+            return;
+        }
+
+        lib->first = peer->next;
+
+        if (lib->first == NULL) {
+            lib->last = &lib->first;
+        }
+
+        told = peer->told;
+        peer->told = 0;
+        peer->listed = 0;
+
+        (void) pthread_mutex_unlock(&lib->lock);
+
+        ngx_srt_peer_event(peer, told);
+    }
+
+    /* others want a turn too */
+
+    n = 1;
+    (void) !write(lib->fd, &n, sizeof(n));
+}
+
+
+void
+ngx_srt_again(ngx_srt_peer_t *peer)
+{
+    (void) pthread_mutex_lock(&ngx_srt_lib.lock);
+    ngx_srt_tell(peer, NGX_SRT_READY);
+    (void) pthread_mutex_unlock(&ngx_srt_lib.lock);
+}
+
+
+/* --- questions ----------------------------------------------------------- */
+
+int
+ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
+{
+    int              code;
+    size_t           n;
+    ngx_srt_lib_t   *lib;
+    struct timespec  until;
+
+    lib = &ngx_srt_lib;
+    n = strlen(id);
+
+    if (n > NGX_MEDIA_SRT_ID_MAX) {
+        return SRT_REJX_BAD_REQUEST;
+    }
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1 + peer->conf->connect_timeout / 1000;
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    if (lib->stop || peer->answered) {
+        (void) pthread_mutex_unlock(&lib->lock);
+        return SRT_REJX_DOWN;
+    }
+
+    ngx_memcpy(peer->id, id, n + 1);
+    peer->id_len = n;
+    peer->candidate = sock;
+    peer->asked = 1;
+
+    ngx_srt_tell(peer, NGX_SRT_WANTS);
+
+    while (!peer->answered) {
+        if (pthread_cond_timedwait(&peer->cond, &lib->lock, &until) != 0) {
+            break;
+        }
+    }
+
+    code = peer->answered ? peer->answer : SRT_REJX_DOWN;
+
+    /* late answers are for nobody */
+
+    peer->answered = 1;
+    peer->answer = code;
+
+    if (code == 0 && peer->passphrase[0]) {
+        (void) srt_setsockflag(sock, SRTO_PBKEYLEN, &peer->pbkeylen,
+                               sizeof(int));
+        (void) srt_setsockflag(sock, SRTO_PASSPHRASE, peer->passphrase,
+                               strlen(peer->passphrase));
+    }
+
+    peer->asked = 0;
+    (void) pthread_cond_broadcast(&peer->cond);
+
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    return code;
+}
+
+
+void
+ngx_srt_answer(ngx_srt_peer_t *peer, int code)
+{
+    ngx_srt_lib_t  *lib;
+
+    lib = &ngx_srt_lib;
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    if (!peer->answered) {
+        peer->answered = 1;
+        peer->answer = code;
+        (void) pthread_cond_broadcast(&peer->cond);
+    }
+
+    (void) pthread_mutex_unlock(&lib->lock);
+}
+
+
+void
+ngx_srt_forget(ngx_srt_peer_t *peer)
+{
+    ngx_srt_lib_t    *lib;
+    ngx_srt_peer_t  **p;
+
+    lib = &ngx_srt_lib;
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    if (!peer->answered) {
+        peer->answered = 1;
+        peer->answer = SRT_REJX_DOWN;
+        (void) pthread_cond_broadcast(&peer->cond);
+    }
+
+    while (peer->asked) {
+
+        /* it has only to leave */
+
+        (void) pthread_cond_wait(&peer->cond, &lib->lock);
+    }
+
+    if (peer->listed) {
+
+        for (p = &lib->first; *p != peer; p = &(*p)->next) { /* void */ }
+
+        *p = peer->next;
+
+        if (lib->last == &peer->next) {
+            lib->last = p;
+        }
+
+        peer->listed = 0;
+    }
+
+    (void) pthread_mutex_unlock(&lib->lock);
+}

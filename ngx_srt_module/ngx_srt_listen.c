@@ -1,0 +1,587 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L4: the UDP listeners of SRT and the handshakes of newcomers.
+ *
+ * A datagram at a listener is from a newcomer, as who has a socket of his own
+ * is heard there.  Only the first message of a handshake (induction, version
+ * 4) makes one; it is used up by that, and the caller repeats it, after 250 ms
+ * with most of them.  How many may shake hands at once is bounded for the
+ * worker and for each address: an induction can be forged, and costs a socket
+ * and threads.
+ *
+ * The socket of a peer is bound to all addresses, with SO_REUSEADDR only, and
+ * of IPv6 also where the listener is of IPv4: until it is connected the kernel
+ * then prefers the listener, so that it takes nobody else's packets.
+ */
+
+
+#include "ngx_srt.h"
+
+
+#define NGX_SRT_PENDING           256
+#define NGX_SRT_PENDING_ADDR      32
+#define NGX_SRT_DATAGRAMS         64      /* read at once */
+
+/* a handshake: header and body */
+
+#define NGX_SRT_HEADER            16
+#define NGX_SRT_HANDSHAKE         64
+#define NGX_SRT_INDUCTION         1
+
+
+static void ngx_srt_listen_handler(ngx_event_t *ev);
+static ngx_srt_srv_conf_t *ngx_srt_listen_conf(ngx_listening_t *ls);
+static ngx_uint_t ngx_srt_is_induction(const u_char *p, size_t n);
+static void ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa,
+    socklen_t socklen);
+static ngx_uint_t ngx_srt_pending(struct sockaddr *sa, socklen_t socklen);
+static ngx_socket_t ngx_srt_socket(ngx_srt_peer_t *peer);
+static ngx_int_t ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd);
+static ngx_int_t ngx_srt_peer_listen(ngx_srt_peer_t *peer);
+static int ngx_srt_callback(void *data, SRTSOCKET sock, int version,
+    const struct sockaddr *sa, const char *id);
+static void ngx_srt_peer_accept(ngx_srt_peer_t *peer);
+static void ngx_srt_peer_timeout(ngx_event_t *ev);
+
+
+static ngx_queue_t  ngx_srt_peers;
+static ngx_uint_t   ngx_srt_npending;
+
+
+/* behind that of the event module, which has opened the listeners */
+
+ngx_int_t
+ngx_srt_listen_init(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i, found;
+    ngx_listening_t  *ls;
+
+    ngx_queue_init(&ngx_srt_peers);
+
+    ls = cycle->listening.elts;
+    found = 0;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+
+        if (ls[i].type != SOCK_DGRAM || ngx_srt_listen_conf(&ls[i]) == NULL) {
+            continue;
+        }
+
+        found = 1;
+
+        if (ls[i].connection == NULL
+            || ls[i].connection->listening != &ls[i])
+        {
+            continue;
+        }
+
+        ls[i].connection->read->handler = ngx_srt_listen_handler;
+    }
+
+    return found ? ngx_srt_lib_init(cycle) : NGX_OK;
+}
+
+
+/* NULL: it is not ours */
+
+static ngx_srt_srv_conf_t *
+ngx_srt_listen_conf(ngx_listening_t *ls)
+{
+    void                **srv_conf;
+    ngx_stream_port_t    *port;
+    ngx_srt_srv_conf_t   *conf;
+#if (NGX_HAVE_INET6)
+    ngx_stream_in6_addr_t  *addr6;
+#endif
+    ngx_stream_in_addr_t   *addr;
+    ngx_stream_addr_conf_t  *addr_conf;
+
+    if (ls->handler != ngx_stream_init_connection) {
+        return NULL;
+    }
+
+    port = ls->servers;
+
+#if (NGX_HAVE_INET6)
+    if (ls->sockaddr->sa_family == AF_INET6) {
+        addr6 = port->addrs;
+        addr_conf = &addr6[0].conf;
+
+    } else
+#endif
+    {
+        addr = port->addrs;
+        addr_conf = &addr[0].conf;
+    }
+
+#if (nginx_version >= 1025005)
+    srv_conf = addr_conf->default_server->ctx->srv_conf;
+#else
+    srv_conf = addr_conf->ctx->srv_conf;
+#endif
+
+    conf = srv_conf[ngx_srt_module.ctx_index];
+
+    return conf->file ? conf : NULL;
+}
+
+
+static void
+ngx_srt_listen_handler(ngx_event_t *ev)
+{
+    ssize_t            n;
+    socklen_t          socklen;
+    ngx_uint_t         i;
+    ngx_sockaddr_t     sa;
+    ngx_connection_t  *lc;
+    u_char             buf[2048];
+
+    lc = ev->data;
+
+    for (i = 0; i < NGX_SRT_DATAGRAMS; i++) {
+
+        socklen = sizeof(ngx_sockaddr_t);
+
+        n = recvfrom(lc->fd, buf, sizeof(buf), 0, &sa.sockaddr, &socklen);
+
+        if (n == -1) {
+            return;
+        }
+
+        if (ngx_srt_is_induction(buf, (size_t) n)) {
+            ngx_srt_newcomer(lc->listening, &sa.sockaddr, socklen);
+        }
+    }
+}
+
+
+/* draft-sharabayko-srt-01, sections 3.2.1 and 4.3.1.1 */
+
+static ngx_uint_t
+ngx_srt_is_induction(const u_char *p, size_t n)
+{
+    return n >= NGX_SRT_HANDSHAKE
+           && p[0] == 0x80 && p[1] == 0 && p[2] == 0 && p[3] == 0
+           && p[12] == 0 && p[13] == 0 && p[14] == 0 && p[15] == 0
+           && p[NGX_SRT_HEADER + 3] >= 4
+           && p[NGX_SRT_HEADER + 20] == 0 && p[NGX_SRT_HEADER + 21] == 0
+           && p[NGX_SRT_HEADER + 22] == 0
+           && p[NGX_SRT_HEADER + 23] == NGX_SRT_INDUCTION;
+}
+
+
+static void
+ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen)
+{
+    ngx_srt_peer_t  *peer;
+
+    if (ngx_exiting || ngx_terminate || !ngx_srt_pending(sa, socklen)) {
+        return;
+    }
+
+    peer = ngx_calloc(sizeof(ngx_srt_peer_t), ngx_cycle->log);
+
+    if (peer == NULL) {
+        return;
+    }
+
+    peer->listening = ls;
+    peer->conf = ngx_srt_listen_conf(ls);
+    peer->listener = SRT_INVALID_SOCK;
+    peer->sock = SRT_INVALID_SOCK;
+    peer->socklen = socklen;
+    ngx_memcpy(&peer->sockaddr, sa, socklen);
+
+    (void) pthread_cond_init(&peer->cond, NULL);
+
+    ngx_queue_insert_tail(&ngx_srt_peers, &peer->queue);
+    ngx_srt_npending++;
+
+    peer->timer.handler = ngx_srt_peer_timeout;
+    peer->timer.data = peer;
+    peer->timer.log = ngx_cycle->log;
+
+    peer->fd = ngx_srt_socket(peer);
+    peer->udp = peer->fd;
+
+    if (peer->fd == (ngx_socket_t) -1
+        || ngx_srt_peer_listen(peer) != NGX_OK)
+    {
+        ngx_srt_peer_close(peer);
+        return;
+    }
+
+    ngx_add_timer(&peer->timer, peer->conf->connect_timeout);
+}
+
+
+/* May one more of this address shake hands?  Not where he does already. */
+
+static ngx_uint_t
+ngx_srt_pending(struct sockaddr *sa, socklen_t socklen)
+{
+    ngx_uint_t       n;
+    ngx_queue_t     *q;
+    ngx_srt_peer_t  *peer;
+
+    if (ngx_srt_npending >= NGX_SRT_PENDING) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (q = ngx_queue_head(&ngx_srt_peers);
+         q != ngx_queue_sentinel(&ngx_srt_peers);
+         q = ngx_queue_next(q))
+    {
+        peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
+
+        if (ngx_cmp_sockaddr(&peer->sockaddr.sockaddr, peer->socklen, sa,
+                             socklen, 1)
+            == NGX_OK)
+        {
+            return 0;
+        }
+
+        if (peer->timer.timer_set
+            && ngx_cmp_sockaddr(&peer->sockaddr.sockaddr, peer->socklen, sa,
+                                socklen, 0)
+               == NGX_OK
+            && ++n == NGX_SRT_PENDING_ADDR)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_socket_t
+ngx_srt_socket(ngx_srt_peer_t *peer)
+{
+    int                   on, off;
+    in_port_t             port;
+    ngx_socket_t          fd;
+    struct sockaddr_in6   local, remote;
+
+    on = 1;
+    off = 0;
+
+    ngx_memzero(&local, sizeof(struct sockaddr_in6));
+
+    local.sin6_family = AF_INET6;
+    port = ngx_inet_get_port(peer->listening->sockaddr);
+    local.sin6_port = htons(port);
+
+    if (peer->sockaddr.sockaddr.sa_family == AF_INET6) {
+        remote = peer->sockaddr.sockaddr_in6;
+
+    } else {
+        ngx_memzero(&remote, sizeof(struct sockaddr_in6));
+
+        remote.sin6_family = AF_INET6;
+        remote.sin6_port = peer->sockaddr.sockaddr_in.sin_port;
+        remote.sin6_addr.s6_addr[10] = 0xff;
+        remote.sin6_addr.s6_addr[11] = 0xff;
+        ngx_memcpy(&remote.sin6_addr.s6_addr[12],
+                   &peer->sockaddr.sockaddr_in.sin_addr, 4);
+    }
+
+    fd = socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, 0);
+
+    if (fd == (ngx_socket_t) -1) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
+                      "socket() for an SRT caller failed");
+        return fd;
+    }
+
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) == -1
+        || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(int)) == -1
+        || bind(fd, (struct sockaddr *) &local, sizeof(local)) == -1
+        || connect(fd, (struct sockaddr *) &remote, sizeof(remote)) == -1)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
+                      "a socket for an SRT caller at port %d failed",
+                      (int) port);
+        (void) close(fd);
+        return (ngx_socket_t) -1;
+    }
+
+    if (ngx_srt_local(peer, fd) != NGX_OK) {
+        (void) close(fd);
+        return (ngx_socket_t) -1;
+    }
+
+    return fd;
+}
+
+
+/* the address that was called, of the listener's family */
+
+static ngx_int_t
+ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd)
+{
+    socklen_t             len;
+    ngx_sockaddr_t        sa;
+    struct sockaddr_in   *sin;
+
+    len = sizeof(ngx_sockaddr_t);
+
+    if (getsockname(fd, &sa.sockaddr, &len) == -1) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
+                      "getsockname() of an SRT caller failed");
+        return NGX_ERROR;
+    }
+
+    if (peer->listening->sockaddr->sa_family == AF_INET6) {
+        peer->local = sa;
+        peer->local_len = len;
+        return NGX_OK;
+    }
+
+    sin = &peer->local.sockaddr_in;
+
+    ngx_memzero(sin, sizeof(struct sockaddr_in));
+
+    sin->sin_family = AF_INET;
+    sin->sin_port = sa.sockaddr_in6.sin6_port;
+    ngx_memcpy(&sin->sin_addr, &sa.sockaddr_in6.sin6_addr.s6_addr[12], 4);
+
+    peer->local_len = sizeof(struct sockaddr_in);
+
+    return NGX_OK;
+}
+
+
+/* libsrt listens on its socket, for one caller */
+
+static ngx_int_t
+ngx_srt_peer_listen(ngx_srt_peer_t *peer)
+{
+    int                   no, yes, ms;
+    sigset_t              saved;
+    SRTSOCKET             sock;
+    struct linger         linger;
+    ngx_srt_srv_conf_t   *conf;
+
+    conf = peer->conf;
+    no = 0;
+    yes = conf->tlpktdrop ? 1 : 0;
+    ms = (int) conf->latency;
+    linger.l_onoff = 0;
+    linger.l_linger = 0;
+
+    ngx_srt_block_signals(&saved);
+
+    sock = srt_create_socket();
+    peer->listener = sock;
+
+    if (sock == SRT_INVALID_SOCK
+        || srt_setsockflag(sock, SRTO_RCVSYN, &no, sizeof(int)) == SRT_ERROR
+        || srt_setsockflag(sock, SRTO_SNDSYN, &no, sizeof(int)) == SRT_ERROR
+        || srt_setsockflag(sock, SRTO_LINGER, &linger, sizeof(linger))
+           == SRT_ERROR
+        || srt_setsockflag(sock, SRTO_LATENCY, &ms, sizeof(int)) == SRT_ERROR
+        || srt_setsockflag(sock, SRTO_TLPKTDROP, &yes, sizeof(int))
+           == SRT_ERROR
+        || srt_bind_acquire(sock, peer->fd) == SRT_ERROR)
+    {
+        goto failed;
+    }
+
+    peer->fd = (ngx_socket_t) -1;
+
+    if (srt_listen_callback(sock, ngx_srt_callback, peer) == SRT_ERROR
+        || srt_listen(sock, 1) == SRT_ERROR
+        || ngx_srt_watch(peer, sock, SRT_EPOLL_IN|SRT_EPOLL_ERR) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_srt_restore_signals(&saved);
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "libsrt takes no SRT caller: %s", srt_getlasterror_str());
+
+    ngx_srt_restore_signals(&saved);
+
+    return NGX_ERROR;
+}
+
+
+/* a thread of libsrt, see ngx_srt.h */
+
+static int
+ngx_srt_callback(void *data, SRTSOCKET sock, int version,
+    const struct sockaddr *sa, const char *id)
+{
+    ngx_srt_peer_t *peer = data;
+
+    int  code;
+
+    (void) sa;
+
+    code = (version < 5) ? SRT_REJX_VERSION
+                         : ngx_srt_ask(peer, sock, id ? id : "");
+
+    if (code) {
+        (void) srt_setrejectreason(sock, code);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+void
+ngx_srt_peer_event(ngx_srt_peer_t *peer, ngx_uint_t told)
+{
+    if ((told & NGX_SRT_WANTS) && peer->session == NULL) {
+        ngx_srt_session_begin(peer);
+        return;
+    }
+
+    if (!(told & NGX_SRT_READY)) {
+        return;
+    }
+
+    if (peer->sock == SRT_INVALID_SOCK) {
+        ngx_srt_peer_accept(peer);
+        return;
+    }
+
+    if (peer->session) {
+        ngx_srt_session_event(peer->session);
+    }
+}
+
+
+static void
+ngx_srt_peer_accept(ngx_srt_peer_t *peer)
+{
+    sigset_t   saved;
+    SRTSOCKET  sock;
+
+    ngx_srt_block_signals(&saved);
+
+    sock = srt_accept(peer->listener, NULL, NULL);
+
+    if (sock == SRT_INVALID_SOCK) {
+        ngx_srt_restore_signals(&saved);
+        return;
+    }
+
+    ngx_srt_unwatch(peer->listener);
+    (void) srt_close(peer->listener);
+
+    ngx_srt_restore_signals(&saved);
+
+    peer->listener = SRT_INVALID_SOCK;
+    peer->sock = sock;
+
+    ngx_del_timer(&peer->timer);
+    ngx_srt_npending--;
+
+    if (peer->session == NULL
+        || ngx_srt_watch(peer, sock, SRT_EPOLL_IN|SRT_EPOLL_OUT|SRT_EPOLL_ERR)
+           != NGX_OK)
+    {
+        ngx_srt_peer_close(peer);
+        return;
+    }
+
+    ngx_srt_session_accepted(peer->session);
+}
+
+
+static void
+ngx_srt_peer_timeout(ngx_event_t *ev)
+{
+    ngx_srt_peer_t *peer = ev->data;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "an SRT caller did not end its handshake");
+
+    ngx_srt_npending--;
+    ngx_srt_peer_close(peer);
+}
+
+
+/* its session goes with it */
+
+void
+ngx_srt_peer_close(ngx_srt_peer_t *peer)
+{
+    sigset_t            saved;
+    ngx_srt_session_t  *s;
+
+    s = peer->session;
+    peer->session = NULL;
+
+    if (s) {
+        s->peer = NULL;
+        ngx_srt_session_close(s, NGX_STREAM_OK);
+    }
+
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+        ngx_srt_npending--;
+    }
+
+    if (peer->link) {
+        *peer->link = NULL;
+        peer->link = NULL;
+    }
+
+    ngx_srt_forget(peer);
+
+    ngx_srt_block_signals(&saved);
+
+    if (peer->listener != SRT_INVALID_SOCK) {
+        ngx_srt_unwatch(peer->listener);
+        (void) srt_close(peer->listener);
+    }
+
+    if (peer->sock != SRT_INVALID_SOCK) {
+        ngx_srt_unwatch(peer->sock);
+        (void) srt_close(peer->sock);
+    }
+
+    ngx_srt_restore_signals(&saved);
+
+    if (peer->fd != (ngx_socket_t) -1) {
+        (void) close(peer->fd);
+    }
+
+    ngx_queue_remove(&peer->queue);
+    (void) pthread_cond_destroy(&peer->cond);
+    ngx_free(peer);
+}
+
+
+void
+ngx_srt_listen_exit(void)
+{
+    ngx_queue_t     *q;
+    ngx_srt_peer_t  *peer;
+
+    if (ngx_srt_peers.next == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&ngx_srt_peers)) {
+        q = ngx_queue_head(&ngx_srt_peers);
+        peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
+
+        ngx_srt_peer_close(peer);
+    }
+
+    ngx_srt_lib_exit();
+}
