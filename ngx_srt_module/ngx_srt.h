@@ -96,6 +96,8 @@ struct ngx_srt_peer_s {
     ngx_srt_peer_t          **link;            /* what its connection has */
     ngx_event_t               timer;           /* of the handshake */
 
+    ngx_uint_t                refused;
+
     SRTSOCKET                 listener;        /* or SRT_INVALID_SOCK */
     SRTSOCKET                 sock;            /* accepted, or the same */
     ngx_srt_session_t        *session;
@@ -173,6 +175,8 @@ void ngx_srt_listen_exit(void);
 /* What libsrt's thread told of it. */
 void ngx_srt_peer_event(ngx_srt_peer_t *peer, ngx_uint_t told);
 void ngx_srt_peer_close(ngx_srt_peer_t *peer);
+/* The caller is refused, with a code; the peer goes by itself. */
+void ngx_srt_peer_refuse(ngx_srt_peer_t *peer, int code);
 
 
 /* --- ngx_srt_session.c ---------------------------------------------------- */

@@ -22,6 +22,7 @@
 
 #define NGX_SRT_PENDING           256
 #define NGX_SRT_PENDING_ADDR      32
+#define NGX_SRT_REFUSED           400     /* ms */
 #define NGX_SRT_DATAGRAMS         64      /* read at once */
 
 /* a handshake: header and body */
@@ -506,11 +507,27 @@ ngx_srt_peer_timeout(ngx_event_t *ev)
 {
     ngx_srt_peer_t *peer = ev->data;
 
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "an SRT caller did not end its handshake");
+    if (!peer->refused) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "SRT caller did not end its handshake");
+    }
 
     ngx_srt_npending--;
     ngx_srt_peer_close(peer);
+}
+
+
+/* libsrt tells the caller, and once more where he asks again */
+
+void
+ngx_srt_peer_refuse(ngx_srt_peer_t *peer, int code)
+{
+    ngx_srt_answer(peer, code);
+
+    if (peer->timer.timer_set) {
+        peer->refused = 1;
+        ngx_add_timer(&peer->timer, NGX_SRT_REFUSED);
+    }
 }
 
 

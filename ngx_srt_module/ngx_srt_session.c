@@ -51,7 +51,7 @@ void
 ngx_srt_session_begin(ngx_srt_peer_t *peer)
 {
     if (ngx_srt_connect(peer) != NGX_OK) {
-        ngx_srt_answer(peer, SRT_REJX_ISE);
+        ngx_srt_peer_refuse(peer, SRT_REJX_ISE);
     }
 }
 
@@ -184,7 +184,7 @@ ngx_srt_connection_cleanup(void *data)
 
     if (peer) {
         peer->link = NULL;
-        ngx_srt_answer(peer, SRT_REJX_FORBIDDEN);
+        ngx_srt_peer_refuse(peer, SRT_REJX_FORBIDDEN);
     }
 }
 
@@ -242,7 +242,7 @@ ngx_srt_handler(ngx_stream_session_t *ss)
     if (ngx_media_session_init(&s->media, c, c->pool, &ngx_srt_ops, "srt")
         != NGX_OK)
     {
-        ngx_srt_answer(peer, SRT_REJX_OVERLOAD);
+        ngx_srt_peer_refuse(peer, SRT_REJX_OVERLOAD);
         ngx_stream_finalize_session(ss, NGX_STREAM_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -255,7 +255,7 @@ ngx_srt_handler(ngx_stream_session_t *ss)
     if (ngx_srt_session_name(s, &code) != NGX_OK
         || ngx_srt_session_passphrase(s) != NGX_OK)
     {
-        ngx_srt_answer(peer, code);
+        ngx_srt_peer_refuse(peer, code);
         ngx_srt_session_close(s, NGX_STREAM_BAD_REQUEST);
         return;
     }
@@ -414,7 +414,7 @@ ngx_srt_session_allowed(ngx_srt_session_t *s, ngx_int_t rc)
                   "SRT caller is refused with %d: %s", code,
                   ngx_media_reason_text(s->media.reason));
 
-    ngx_srt_answer(s->peer, code);
+    ngx_srt_peer_refuse(s->peer, code);
     ngx_srt_session_close(s, NGX_STREAM_FORBIDDEN);
 }
 
