@@ -51,9 +51,10 @@ GOAL ?= modules
 OPTIONAL = librdkafka/rdkafka.h
 
 BUILD_DEPS = nginx libnginx-mod-stream nginx-dev gcc libc6-dev libssl-dev \
-	ca-certificates libcurl4-openssl-dev libpcre2-dev zlib1g-dev
+	ca-certificates libcurl4-openssl-dev libpcre2-dev zlib1g-dev \
+	libsrt-openssl-dev
 TEST_DEPS = $(BUILD_DEPS) perl libio-socket-ssl-perl ffmpeg clang binutils \
-	curl openssl dpkg-dev librdkafka-dev $(CLIENT_DEPS)
+	curl openssl dpkg-dev librdkafka-dev srt-tools $(CLIENT_DEPS)
 
 # npm may have come with another package than Debian's
 

@@ -24,7 +24,7 @@
 typedef struct {
     pthread_mutex_t      lock;
     pthread_t            thread;
-    ngx_srt_peer_t      *first;            /* those that the worker is told of */
+    ngx_srt_peer_t      *first;            /* the worker is told of them */
     ngx_srt_peer_t     **last;
     int                  epoll;
     int                  fd;               /* eventfd */

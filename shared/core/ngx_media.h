@@ -42,7 +42,7 @@
 
 /* must be the same in every .so of the suite: the layout of this header */
 
-#define NGX_MEDIA_ABI               5
+#define NGX_MEDIA_ABI               6
 
 
 typedef struct ngx_media_session_s   ngx_media_session_t;
@@ -340,6 +340,9 @@ struct ngx_media_session_s {
 
     unsigned                        connects:1;  /* set by the protocol: it is
                                                   * asked about connecting */
+    unsigned                        relay:1;     /* set by the protocol: this
+                                                  * server dialled it itself,
+                                                  * nobody is asked */
     unsigned                        drained:1;
     unsigned                        closing:1;   /* ops->close() was called */
     unsigned                        ruled:1;     /* of guards: rules have seen
@@ -424,6 +427,38 @@ u_char *ngx_media_session_log(ngx_media_session_t *s, u_char *buf,
 
 /* bytes received, for the statistics; what was sent is read from c->sent */
 void ngx_media_session_received(ngx_media_session_t *s, size_t bytes);
+
+/*
+ * How the way to a peer is, where its protocol knows (SRT, RTP): of the
+ * session since it began; what it does not know is 0.
+ */
+
+typedef struct {
+    uint32_t                known;         /* 1: the rest is filled in */
+    uint32_t                rtt;           /* us, smoothed */
+    uint32_t                rtt_var;       /* us */
+    uint32_t                latency;       /* ms; that both ends agreed on */
+    uint32_t                bandwidth;     /* kbit/s, estimated; of the link */
+    uint32_t                send_kbps;     /* over the last seconds */
+    uint32_t                recv_kbps;
+    uint32_t                buffered;      /* ms that wait to be sent, or to be
+                                            * read */
+    uint64_t                sent;          /* packets, the first time */
+    uint64_t                resent;        /* packets, again */
+    uint64_t                sent_lost;     /* packets that the peer missed */
+    uint64_t                sent_dropped;  /* too late to be sent */
+    uint64_t                received;      /* packets, each once */
+    uint64_t                recovered;     /* of them, came when asked for */
+    uint64_t                lost;          /* gaps seen, packets */
+    uint64_t                dropped;       /* came too late, or never */
+    uint64_t                undecrypted;   /* could not be decrypted */
+    uint32_t                nacks;         /* sent, or received */
+    uint32_t                plis;
+} ngx_media_link_t;
+
+/* For the statistics; each second or so. */
+void ngx_media_session_link(ngx_media_session_t *s,
+    const ngx_media_link_t *link);
 
 /* "busy", "not found", ...: for log lines and status descriptions */
 const char *ngx_media_reason_text(ngx_uint_t reason);
@@ -811,6 +846,25 @@ void ngx_media_viewer_id(u_char *id);
  */
 ngx_int_t ngx_media_viewer_seen(ngx_media_viewer_t *viewer, u_char *id,
     uint64_t sent, uint64_t received);
+
+
+/* --- claims ------------------------------------------------------------- */
+
+/*
+ * What only one of all workers may do, of all generations: who claims a key
+ * first has it until it gives it back or is dead.  Others try again; a claim
+ * costs a lock and a look at a short table, so each 100 ms is no burden.
+ */
+
+/*
+ * NGX_OK: it is this worker's (also where it was already); NGX_DECLINED: a
+ * live worker has it; NGX_ERROR: the table is full (one line was logged).
+ * key is not 0.
+ */
+ngx_int_t ngx_media_claim(uint64_t key);
+
+/* Nothing happens where it is another's. */
+void ngx_media_claim_release(uint64_t key);
 
 
 /* --- variables ---------------------------------------------------------- */

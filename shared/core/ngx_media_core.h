@@ -38,7 +38,7 @@
 
 
 #define NGX_MEDIA_MAGIC           0x6e67786d65646961ULL
-#define NGX_MEDIA_LAYOUT          10
+#define NGX_MEDIA_LAYOUT          11
 
 #define NGX_MEDIA_SLOTS           128
 #define NGX_MEDIA_LIVES           896     /* workers beyond the slots */
@@ -97,6 +97,8 @@ struct ngx_media_client_s {
     uint64_t    recv_bytes;         /* owner */
     ngx_media_rate_t  send;         /* owner */
     ngx_media_rate_t  recv;         /* owner */
+    uint32_t    relay;              /* owner; this server dialled it */
+    ngx_media_link_t  link;         /* owner */
 
     /* of one that no worker owns; lock */
     uint32_t    viewer;             /* NGX_MEDIA_VIEWER_* */
@@ -332,6 +334,17 @@ typedef struct {
 } ngx_media_ban_t;
 
 
+/* what one worker of all does (ngx_media_claim.c) */
+
+#define NGX_MEDIA_CLAIMS          256
+
+typedef struct {
+    uint64_t    key;                /* lock; 0: free */
+    uint32_t    slot;               /* lock; ngx_media_owner() */
+    int32_t     pid;                /* lock */
+} ngx_media_claim_t;
+
+
 /*
  * What the API said about recording a stream (shared/service/
  * ngx_media_record_switch.c), found by the MD5 of its names.
@@ -465,6 +478,7 @@ typedef struct {
                                      * last ban ends */
     ngx_media_ban_t   bans[NGX_MEDIA_BANS];         /* lock */
     int64_t           archive_swept;                /* atomic; ms */
+    ngx_media_claim_t  claims[NGX_MEDIA_CLAIMS];    /* lock */
     ngx_media_switches_t  switches;
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */

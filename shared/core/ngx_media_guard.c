@@ -206,6 +206,11 @@ ngx_media_permit(ngx_media_session_t *s, ngx_uint_t act)
         s->did.act = act;
     }
 
+    if (s->relay) {
+        s->client->relay = 1;
+        return NGX_OK;
+    }
+
     return ngx_media_permit_step(s);
 }
 

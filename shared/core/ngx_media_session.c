@@ -607,6 +607,14 @@ ngx_media_session_received(ngx_media_session_t *s, size_t bytes)
 }
 
 
+void
+ngx_media_session_link(ngx_media_session_t *s, const ngx_media_link_t *link)
+{
+    s->client->link = *link;
+    s->client->link.known = 1;
+}
+
+
 /* --- playing ------------------------------------------------------------ */
 
 ngx_int_t
