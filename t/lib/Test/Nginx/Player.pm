@@ -42,7 +42,8 @@ my (%players, $count);
 ###############################################################################
 
 # A clip of testdir/NAME.flv: { file, 9 => { digest => number }, 8 => ... }.
-# size, fps, gop, duration and rate may be told.
+# size, fps, gop, duration and rate may be told, and what makes the digest of a
+# type and body.
 
 sub clip {
     my ($t, $name, %o) = @_;
@@ -67,7 +68,7 @@ sub clip {
     my $flv = do { local $/; <$fh> };
 
     my $clip = { file => $file, fps => $fps, gop => $gop };
-    my $p = bless { flv => $flv, tags => [] };
+    my $p = bless { flv => $flv, tags => [], digest => $o{digest} };
 
     substr $p->{flv}, 0, 13, '';
     $p->parse_flv();
@@ -293,7 +294,8 @@ sub tag {
 
     $self->{tags} ||= [];
     push @{$self->{tags}}, { type => $type, ms => $ms, kind => $kind,
-        size => length $body, digest => md5($body), at => time(),
+        size => length $body, at => time(), digest => $self->{digest}
+            ? $self->{digest}->($type, $body) : md5($body),
         frame => $kind =~ /^(key|inter|audio)$/ ? 1 : 0 };
 }
 
