@@ -10,6 +10,7 @@
  *   ngx_srt_session.c    life of a connection, from its stream id to its end
  *   ngx_srt_publish.c    MPEG-TS of a publisher into frames
  *   ngx_srt_play.c       packets for a player
+ *   ngx_srt_stat.c       how the way to a peer is
  *
  * nginx owns the listening socket.  Each newcomer gets a UDP socket of its
  * own, bound to the same port and connected to him, so that the kernel brings
@@ -120,6 +121,21 @@ struct ngx_srt_peer_s {
 };
 
 
+/* a session in the walk of ngx_srt_stat.c; zeroed: it is not */
+
+typedef struct {
+    ngx_queue_t               queue;
+    ngx_media_session_t      *media;           /* NULL: it is not */
+    SRTSOCKET                 sock;
+    ngx_uint_t                sends;           /* it plays */
+    ngx_msec_t                read;            /* the last time */
+    uint64_t                  again;           /* packets that came as they
+                                                * were sent again */
+    ngx_uint_t                rated;
+    ngx_media_link_t          link;
+} ngx_srt_stat_t;
+
+
 struct ngx_srt_session_s {
     ngx_media_session_t       media;           /* first */
     ngx_srt_peer_t           *peer;
@@ -128,6 +144,7 @@ struct ngx_srt_session_s {
     ngx_srt_srv_conf_t       *conf;
     ngx_media_ts_input_t     *ts;
     ngx_media_consumer_t      consumer;
+    ngx_srt_stat_t            stat;
     ngx_media_srt_mode_e      mode;
     ngx_event_t               timer;           /* idle; holds the worker */
     ngx_msec_t                heard;
@@ -205,6 +222,21 @@ void ngx_srt_receive_end(ngx_srt_session_t *s);
 ngx_int_t ngx_srt_play(ngx_srt_session_t *s);
 void ngx_srt_play_start(ngx_srt_session_t *s);
 ngx_int_t ngx_srt_play_event(ngx_srt_session_t *s);
+
+
+/* --- ngx_srt_stat.c ------------------------------------------------------- */
+
+/*
+ * From now on what libsrt knows of the socket is in the statistics of the
+ * session.  sends: it plays.  st is the caller's, zeroed, until _end().
+ */
+void ngx_srt_stat_begin(ngx_srt_stat_t *st, ngx_media_session_t *media,
+    SRTSOCKET sock, ngx_uint_t sends);
+/*
+ * A last time, before the socket is closed and the session is logged; nothing
+ * happens where it has not begun.
+ */
+void ngx_srt_stat_end(ngx_srt_stat_t *st);
 
 
 #endif /* _NGX_SRT_H_INCLUDED_ */

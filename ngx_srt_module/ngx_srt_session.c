@@ -452,6 +452,9 @@ ngx_srt_session_accepted(ngx_srt_session_t *s)
 
     ngx_add_timer(&s->timer, s->conf->idle_timeout);
 
+    ngx_srt_stat_begin(&s->stat, &s->media, s->peer->sock,
+                       s->mode != NGX_MEDIA_SRT_MODE_PUBLISH);
+
     if (s->mode == NGX_MEDIA_SRT_MODE_PUBLISH) {
         s->connection->log->action = "receiving an SRT publish";
 
@@ -539,6 +542,8 @@ ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc)
 
     s->finalized = 1;
 
+    ngx_srt_stat_end(&s->stat);
+
     if (s->attached) {
         s->attached = 0;
         ngx_media_play_stop(&s->consumer);
@@ -598,5 +603,6 @@ ngx_srt_session_cleanup(void *data)
         ngx_del_timer(&s->timer);
     }
 
+    ngx_srt_stat_end(&s->stat);
     ngx_srt_receive_end(s);
 }

@@ -136,7 +136,7 @@ my $head = 'code:i server:s service:s pid:s';
 
 my $client = 'id:s vhost:s stream:s ip:s pageUrl:s swfUrl:s tcUrl:s url:s'
     . " name:s type:s publish:b alive:d2 send_bytes:i recv_bytes:i $kbps"
-    . ' worker:i lag_ms:i dropped:i';
+    . ' worker:i lag_ms:i dropped:i relay:b link:n';
 
 my $vhost = 'id:s name:s enabled:b clients:i streams:i send_bytes:i'
     . " recv_bytes:i $kbps hls{enabled:b"
@@ -144,14 +144,14 @@ my $vhost = 'id:s name:s enabled:b clients:i streams:i send_bytes:i'
 
 my $stream = 'id:s name:s vhost:s app:s tcUrl:s url:s live_ms:i clients:i'
     . " frames:i send_bytes:i recv_bytes:i $kbps"
-    . ' publish{active:b cid:s}'
+    . ' publish{active:b cid:s relay:b link:n}'
     . ' video{codec:s profile:s level:s width:i height:i}'
     . ' audio{codec:s sample_rate:i channel:i profile:s}'
     . ' audio_frames:i video_frames:i dropped:i memory{bytes:i chunks:i}'
     . ' hls:n record{switch:s active:b lost:i}';
 
 (my $silent = $stream) =~ s/video\{.*?\} audio\{.*?\}/video:n audio:n/;
-$silent =~ s/ cid:s//;
+$silent =~ s/ cid:s relay:b link:n//;
 
 my $summaries = 'ok:b now_ms:i'
     . ' self{version:s pid:i ppid:i argv:s cwd:s mem_kbyte:i mem_percent:d2'

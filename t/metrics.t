@@ -140,6 +140,11 @@ my %server = (
     nginx_media_streams_omitted => 'gauge',
     map({ ("nginx_media_worker_$_" => 'gauge slot,pid') }
         qw/ cpu_ratio memory_bytes sessions /),
+    map({ ("nginx_media_link_${_}_total" => 'counter protocol') }
+        (map { "${_}_packets" } qw/ sent resent sent_lost sent_dropped received
+            recovered lost dropped undecrypted /), qw/ nacks plis /),
+    map({ ("nginx_media_link_$_" => 'gauge protocol') }
+        qw/ sessions rtt_seconds rtt_max_seconds /),
 );
 
 my %stream = (

@@ -411,6 +411,30 @@ typedef struct {
 } ngx_media_upload_queue_t;
 
 
+/*
+ * What happened on the ways to peers, by the protocol of the session: sums of
+ * ngx_media_link_t over all of them, ever.
+ */
+
+#define NGX_MEDIA_LINK_SRT        0
+#define NGX_MEDIA_LINK_WEBRTC     1
+#define NGX_MEDIA_LINK_MPEGTS     2
+#define NGX_MEDIA_LINK_PROTOCOLS  3
+
+#define NGX_MEDIA_LINK_SENT       0
+#define NGX_MEDIA_LINK_RESENT     1
+#define NGX_MEDIA_LINK_SENT_LOST  2
+#define NGX_MEDIA_LINK_SENT_DROPPED   3
+#define NGX_MEDIA_LINK_RECEIVED   4
+#define NGX_MEDIA_LINK_RECOVERED  5
+#define NGX_MEDIA_LINK_LOST       6
+#define NGX_MEDIA_LINK_DROPPED    7
+#define NGX_MEDIA_LINK_UNDECRYPTED    8
+#define NGX_MEDIA_LINK_NACKS      9
+#define NGX_MEDIA_LINK_PLIS       10
+#define NGX_MEDIA_LINK_COUNTS     11
+
+
 #define NGX_MEDIA_MASTERS         4
 #define NGX_MEDIA_NUMBERS         256
 
@@ -468,6 +492,9 @@ typedef struct {
     uint64_t          uploads[NGX_MEDIA_UPLOADS_COUNTS];    /* atomic; by
                                                      * NGX_MEDIA_UPLOADS_* */
     ngx_media_upload_queue_t  upload_queue[NGX_MEDIA_UPLOAD_QUEUES];
+    uint64_t          links[NGX_MEDIA_LINK_PROTOCOLS][NGX_MEDIA_LINK_COUNTS];
+                                                    /* atomic; by
+                                                     * NGX_MEDIA_LINK_* */
     uint64_t          numbers[NGX_MEDIA_NUMBERS];   /* atomic; of segments: all
                                                      * that were given out to
                                                      * names of this hash are
@@ -1049,6 +1076,9 @@ void ngx_media_client_set_text(ngx_media_client_t *client, ngx_uint_t which,
     const u_char *p, size_t len);
 /* Under the lock: takes an entry out of the table. */
 void ngx_media_client_free(ngx_media_client_t *client);
+
+/* NGX_MEDIA_LINK_*, or NGX_MEDIA_LINK_PROTOCOLS where it is none of them */
+ngx_uint_t ngx_media_link_protocol(ngx_media_client_t *client);
 void ngx_media_client_rebuild(void);
 void ngx_media_rate_tick(ngx_media_rate_t *r, uint64_t bytes, int64_t msec);
 const char *ngx_media_client_type_name(ngx_uint_t type);

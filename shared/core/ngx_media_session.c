@@ -24,6 +24,7 @@ static void ngx_media_session_cleanup(void *data);
 static ngx_uint_t ngx_media_session_failed(ngx_media_session_t *s);
 static ngx_int_t ngx_media_session_set_args(ngx_media_session_t *s,
     ngx_str_t *args);
+static void ngx_media_link_counts(const ngx_media_link_t *link, uint64_t *n);
 static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
 static ngx_uint_t ngx_media_session_expired(ngx_media_session_t *s);
@@ -607,11 +608,84 @@ ngx_media_session_received(ngx_media_session_t *s, size_t bytes)
 }
 
 
+/* what is new since the last time goes into the sums, which never go back */
+
 void
 ngx_media_session_link(ngx_media_session_t *s, const ngx_media_link_t *link)
 {
+    uint64_t    now[NGX_MEDIA_LINK_COUNTS], was[NGX_MEDIA_LINK_COUNTS], *sum;
+    uint64_t    n;
+    ngx_uint_t  i, protocol;
+
+    if (s->client == NULL) {
+        return;
+    }
+
+    protocol = ngx_media_link_protocol(s->client);
+
+    if (protocol < NGX_MEDIA_LINK_PROTOCOLS) {
+        ngx_media_link_counts(link, now);
+        ngx_media_link_counts(&s->client->link, was);
+
+        sum = ngx_media_arena()->links[protocol];
+
+        for (i = 0; i < NGX_MEDIA_LINK_COUNTS; i++) {
+
+            /* another connection of the same session begins at 0 */
+
+            n = (now[i] < was[i]) ? now[i] : now[i] - was[i];
+
+            if (n) {
+                (void) __atomic_fetch_add(&sum[i], n, __ATOMIC_RELAXED);
+            }
+        }
+    }
+
     s->client->link = *link;
     s->client->link.known = 1;
+}
+
+
+static void
+ngx_media_link_counts(const ngx_media_link_t *link, uint64_t *n)
+{
+    n[NGX_MEDIA_LINK_SENT] = link->sent;
+    n[NGX_MEDIA_LINK_RESENT] = link->resent;
+    n[NGX_MEDIA_LINK_SENT_LOST] = link->sent_lost;
+    n[NGX_MEDIA_LINK_SENT_DROPPED] = link->sent_dropped;
+    n[NGX_MEDIA_LINK_RECEIVED] = link->received;
+    n[NGX_MEDIA_LINK_RECOVERED] = link->recovered;
+    n[NGX_MEDIA_LINK_LOST] = link->lost;
+    n[NGX_MEDIA_LINK_DROPPED] = link->dropped;
+    n[NGX_MEDIA_LINK_UNDECRYPTED] = link->undecrypted;
+    n[NGX_MEDIA_LINK_NACKS] = link->nacks;
+    n[NGX_MEDIA_LINK_PLIS] = link->plis;
+}
+
+
+ngx_uint_t
+ngx_media_link_protocol(ngx_media_client_t *client)
+{
+    ngx_str_t   text;
+    ngx_uint_t  i;
+
+    static const ngx_str_t  names[] = {
+        ngx_string("srt"),
+        ngx_string("webrtc"),
+        ngx_string("mpegts")
+    };
+
+    text = ngx_media_client_text(client, NGX_MEDIA_TEXT_PROTOCOL);
+
+    for (i = 0; i < NGX_MEDIA_LINK_PROTOCOLS; i++) {
+        if (text.len == names[i].len
+            && ngx_memcmp(text.data, names[i].data, text.len) == 0)
+        {
+            break;
+        }
+    }
+
+    return i;
 }
 
 

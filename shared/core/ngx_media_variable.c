@@ -25,6 +25,17 @@
 #define NGX_MEDIA_DID_REASON      6
 
 
+/* of the way to the peer */
+
+#define NGX_MEDIA_WAY_RTT         0
+#define NGX_MEDIA_WAY_LATENCY     1
+#define NGX_MEDIA_WAY_LOSS        2
+#define NGX_MEDIA_WAY_LOST        3
+#define NGX_MEDIA_WAY_RESENT      4
+#define NGX_MEDIA_WAY_LATE        5
+#define NGX_MEDIA_WAY_UNDECRYPTED 6
+
+
 static ngx_int_t ngx_media_variable_text(ngx_media_session_t *s,
     ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
 static ngx_int_t ngx_media_variable_arg(ngx_media_session_t *s,
@@ -35,6 +46,12 @@ static const char *ngx_media_variable_word(ngx_media_session_t *s,
     ngx_uint_t which);
 static uint64_t ngx_media_variable_number(ngx_media_session_t *s,
     ngx_uint_t which);
+static ngx_int_t ngx_media_variable_way(ngx_media_session_t *s,
+    ngx_uint_t which, ngx_str_t *arg, ngx_variable_value_t *v);
+static uint64_t ngx_media_variable_packets(const ngx_media_link_t *link,
+    ngx_uint_t publish, ngx_uint_t which);
+static uint64_t ngx_media_variable_loss(const ngx_media_link_t *link,
+    ngx_uint_t publish);
 
 
 const ngx_media_variable_t  ngx_media_variables[] = {
@@ -80,6 +97,27 @@ const ngx_media_variable_t  ngx_media_variables[] = {
 
     { ngx_string("media_close_reason"), NGX_MEDIA_DID_REASON,
       ngx_media_variable_did },
+
+    { ngx_string("media_rtt"), NGX_MEDIA_WAY_RTT,
+      ngx_media_variable_way },
+
+    { ngx_string("media_latency"), NGX_MEDIA_WAY_LATENCY,
+      ngx_media_variable_way },
+
+    { ngx_string("media_loss"), NGX_MEDIA_WAY_LOSS,
+      ngx_media_variable_way },
+
+    { ngx_string("media_lost"), NGX_MEDIA_WAY_LOST,
+      ngx_media_variable_way },
+
+    { ngx_string("media_resent"), NGX_MEDIA_WAY_RESENT,
+      ngx_media_variable_way },
+
+    { ngx_string("media_late"), NGX_MEDIA_WAY_LATE,
+      ngx_media_variable_way },
+
+    { ngx_string("media_undecrypted"), NGX_MEDIA_WAY_UNDECRYPTED,
+      ngx_media_variable_way },
 
     { ngx_null_string, 0, NULL }
 };
@@ -240,4 +278,96 @@ ngx_media_variable_number(ngx_media_session_t *s, ngx_uint_t which)
     default: /* NGX_MEDIA_DID_RECEIVED */
         return s->client->recv_bytes;
     }
+}
+
+
+/* where the protocol knows; of the direction in which media goes */
+
+static ngx_int_t
+ngx_media_variable_way(ngx_media_session_t *s, ngx_uint_t which,
+    ngx_str_t *arg, ngx_variable_value_t *v)
+{
+    u_char                  *p;
+    uint64_t                 n;
+    ngx_uint_t               publish;
+    const ngx_media_link_t  *link;
+
+    if (s == NULL || s->client == NULL || !s->client->link.known
+        || s->did.act == NGX_MEDIA_ACT_CONNECT)
+    {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(s->pool, NGX_INT64_LEN + 5);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    link = &s->client->link;
+    publish = (s->did.act == NGX_MEDIA_ACT_PUBLISH);
+
+    v->data = p;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    switch (which) {
+
+    case NGX_MEDIA_WAY_RTT:
+        p = ngx_sprintf(p, "%uD.%03uD", link->rtt / 1000, link->rtt % 1000);
+        break;
+
+    case NGX_MEDIA_WAY_LATENCY:
+        p = ngx_sprintf(p, "%uD", link->latency);
+        break;
+
+    case NGX_MEDIA_WAY_LOSS:
+        n = ngx_media_variable_loss(link, publish);
+        p = ngx_sprintf(p, "%uL.%02uL", n / 100, n % 100);
+        break;
+
+    default:
+        p = ngx_sprintf(p, "%uL",
+                        ngx_media_variable_packets(link, publish, which));
+    }
+
+    v->len = (unsigned) (p - v->data);
+
+    return NGX_OK;
+}
+
+
+static uint64_t
+ngx_media_variable_packets(const ngx_media_link_t *link, ngx_uint_t publish,
+    ngx_uint_t which)
+{
+    switch (which) {
+
+    case NGX_MEDIA_WAY_LOST:
+        return publish ? link->lost : link->sent_lost;
+
+    case NGX_MEDIA_WAY_RESENT:
+        return publish ? link->recovered : link->resent;
+
+    case NGX_MEDIA_WAY_LATE:
+        return publish ? link->dropped : link->sent_dropped;
+
+    default: /* NGX_MEDIA_WAY_UNDECRYPTED */
+        return link->undecrypted;
+    }
+}
+
+
+/* hundredths of a percent; a packet may be missed more than once */
+
+static uint64_t
+ngx_media_variable_loss(const ngx_media_link_t *link, ngx_uint_t publish)
+{
+    uint64_t  all, lost;
+
+    lost = publish ? link->lost : link->sent_lost;
+    all = publish ? link->received + link->dropped : link->sent;
+
+    return all ? ngx_min(lost * 10000 / all, 10000) : 0;
 }

@@ -160,6 +160,10 @@ void ngx_media_api_url(ngx_media_json_t *j, ngx_str_t *vhost, ngx_str_t *app,
 void ngx_media_api_tcurl(ngx_media_json_t *j, ngx_str_t *url);
 
 
+/* "link": how the way to a client is; null where nothing knows it */
+void ngx_media_api_link(ngx_media_json_t *j, const ngx_media_link_t *link);
+
+
 /* a header of the request, name in lower case; NULL: it has none */
 ngx_str_t *ngx_media_api_find_header(ngx_http_request_t *r, const char *name);
 
@@ -211,6 +215,7 @@ typedef struct {
     int64_t     recv_bytes;
     double      cpu;                /* 1 is one processor */
     ngx_uint_t  workers;
+    ngx_uint_t  clients;            /* but those that this server dialled */
 } ngx_media_api_totals_t;
 
 void ngx_media_api_totals(ngx_media_api_totals_t *t);

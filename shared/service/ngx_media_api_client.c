@@ -215,6 +215,43 @@ ngx_media_api_client_write(ngx_media_json_t *j, ngx_media_client_t *client)
     ngx_media_json_key_int(j, "worker", client->pid);
     ngx_media_json_key_int(j, "lag_ms", client->lag);
     ngx_media_json_key_int(j, "dropped", client->dropped);
+    ngx_media_json_key_bool(j, "relay", client->relay);
+    ngx_media_api_link(j, &client->link);
+}
+
+
+void
+ngx_media_api_link(ngx_media_json_t *j, const ngx_media_link_t *link)
+{
+    if (!link->known) {
+        ngx_media_json_key(j, "link");
+        ngx_media_json_null(j);
+        return;
+    }
+
+    ngx_media_json_key_object(j, "link");
+
+    ngx_media_json_key_double(j, "rtt_ms", (double) link->rtt / 1000, 2);
+    ngx_media_json_key_double(j, "rtt_var_ms", (double) link->rtt_var / 1000,
+                              2);
+    ngx_media_json_key_int(j, "latency_ms", link->latency);
+    ngx_media_json_key_int(j, "bandwidth_kbps", link->bandwidth);
+    ngx_media_json_key_int(j, "send_kbps", link->send_kbps);
+    ngx_media_json_key_int(j, "recv_kbps", link->recv_kbps);
+    ngx_media_json_key_int(j, "buffered_ms", link->buffered);
+    ngx_media_json_key_int(j, "sent", link->sent);
+    ngx_media_json_key_int(j, "resent", link->resent);
+    ngx_media_json_key_int(j, "sent_lost", link->sent_lost);
+    ngx_media_json_key_int(j, "sent_dropped", link->sent_dropped);
+    ngx_media_json_key_int(j, "received", link->received);
+    ngx_media_json_key_int(j, "recovered", link->recovered);
+    ngx_media_json_key_int(j, "lost", link->lost);
+    ngx_media_json_key_int(j, "dropped", link->dropped);
+    ngx_media_json_key_int(j, "undecrypted", link->undecrypted);
+    ngx_media_json_key_int(j, "nacks", link->nacks);
+    ngx_media_json_key_int(j, "plis", link->plis);
+
+    ngx_media_json_object_end(j);
 }
 
 

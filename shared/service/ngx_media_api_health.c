@@ -263,6 +263,7 @@ ngx_media_api_health_players(ngx_media_json_t *j, uint32_t source)
 
         if (!ngx_media_api_get(&entry->used)
             || ngx_media_api_get(&entry->source) != source
+            || ngx_media_api_get(&entry->relay)
             || ngx_media_api_get(&entry->publish))
         {
             continue;

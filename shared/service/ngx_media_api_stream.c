@@ -110,7 +110,7 @@ ngx_media_api_name(ngx_str_t *name, u_char *p, const u_char *text, size_t len)
 }
 
 
-/* clients by source: an array of nsources */
+/* clients by source, but those that this server dialled: array of nsources */
 
 static uint32_t *
 ngx_media_api_count_clients(ngx_pool_t *pool)
@@ -132,7 +132,9 @@ ngx_media_api_count_clients(ngx_pool_t *pool)
         client = ngx_media_client_at(i);
         idx = ngx_media_api_get(&client->source);
 
-        if (ngx_media_api_get(&client->used) && idx < arena->nsources) {
+        if (ngx_media_api_get(&client->used) && idx < arena->nsources
+            && !ngx_media_api_get(&client->relay))
+        {
             clients[idx]++;
         }
     }
@@ -541,6 +543,8 @@ ngx_media_api_stream_publish(ngx_media_json_t *j, ngx_media_api_source_t *s)
     {
         id = ngx_media_client_text(&client, NGX_MEDIA_TEXT_ID);
         ngx_media_json_key_str(j, "cid", &id);
+        ngx_media_json_key_bool(j, "relay", client.relay);
+        ngx_media_api_link(j, &client.link);
     }
 
     ngx_media_json_object_end(j);

@@ -102,6 +102,7 @@ ngx_media_api_totals(ngx_media_api_totals_t *t)
         if (client->used) {
             t->send_bytes += client->send_bytes;
             t->recv_bytes += client->recv_bytes;
+            t->clients += !client->relay;
         }
     }
 }
@@ -192,7 +193,7 @@ ngx_media_api_system(ngx_media_json_t *j, const ngx_media_api_totals_t *t,
     ngx_media_json_key_int(j, "conn_sys_et", s->tcp_established);
     ngx_media_json_key_int(j, "conn_sys_tw", s->tcp_time_wait);
     ngx_media_json_key_int(j, "conn_sys_udp", s->udp);
-    ngx_media_json_key_int(j, "conn_srs", ngx_media_arena()->clients);
+    ngx_media_json_key_int(j, "conn_srs", t->clients);
 }
 
 

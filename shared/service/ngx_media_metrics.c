@@ -95,11 +95,21 @@ typedef struct {
 } ngx_media_metrics_players_t;
 
 
+/* of the sessions of one protocol whose way is known; us */
+
+typedef struct {
+    uint64_t     sessions;
+    uint64_t     sum;               /* of round-trip times */
+    uint64_t     max;
+} ngx_media_metrics_link_t;
+
+
 typedef struct {
     ngx_http_request_t           *request;
     ngx_media_json_t              out;      /* its writer of bytes only */
     ngx_array_t                   streams;
     ngx_media_metrics_players_t  *players;  /* by source */
+    ngx_media_metrics_link_t      links[NGX_MEDIA_LINK_PROTOCOLS];
     size_t                        size;     /* of the streams, about */
     ngx_uint_t                    omitted;
     ngx_uint_t                    live;
@@ -108,6 +118,8 @@ typedef struct {
 
 static ngx_int_t ngx_media_metrics_collect(ngx_media_metrics_t *m);
 static ngx_int_t ngx_media_metrics_players(ngx_media_metrics_t *m);
+static void ngx_media_metrics_rtt(ngx_media_metrics_t *m,
+    ngx_media_client_t *client);
 static ngx_int_t ngx_media_metrics_stream(ngx_media_metrics_t *m,
     ngx_media_api_source_t *s);
 static void ngx_media_metrics_values(ngx_media_metrics_t *m,
@@ -128,6 +140,10 @@ static void ngx_media_metrics_hooks(ngx_media_metrics_t *m);
 static void ngx_media_metrics_uploads(ngx_media_metrics_t *m);
 static void ngx_media_metrics_events(ngx_media_metrics_t *m);
 static void ngx_media_metrics_workers(ngx_media_metrics_t *m);
+static void ngx_media_metrics_links(ngx_media_metrics_t *m);
+static void ngx_media_metrics_rtts(ngx_media_metrics_t *m);
+static ngx_str_t *ngx_media_metrics_protocol(ngx_media_metrics_t *m,
+    ngx_uint_t protocol);
 static void ngx_media_metrics_streams(ngx_media_metrics_t *m);
 static void ngx_media_metrics_head(ngx_media_metrics_t *m, const char *name,
     const char *type, const char *help);
@@ -280,6 +296,8 @@ ngx_media_metrics_handler(ngx_http_request_t *r)
     ngx_media_metrics_uploads(&m);
     ngx_media_metrics_events(&m);
     ngx_media_metrics_workers(&m);
+    ngx_media_metrics_links(&m);
+    ngx_media_metrics_rtts(&m);
     ngx_media_metrics_streams(&m);
 
     return ngx_media_metrics_send(&m);
@@ -345,7 +363,13 @@ ngx_media_metrics_players(ngx_media_metrics_t *m)
         client = ngx_media_client_at(i);
         idx = ngx_media_api_get(&client->source);
 
-        if (!ngx_media_api_get(&client->used) || idx >= arena->nsources) {
+        if (!ngx_media_api_get(&client->used)) {
+            continue;
+        }
+
+        ngx_media_metrics_rtt(m, client);
+
+        if (idx >= arena->nsources || ngx_media_api_get(&client->relay)) {
             continue;
         }
 
@@ -361,6 +385,32 @@ ngx_media_metrics_players(ngx_media_metrics_t *m)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_media_metrics_rtt(ngx_media_metrics_t *m, ngx_media_client_t *client)
+{
+    uint32_t                   rtt;
+    ngx_uint_t                 protocol;
+    ngx_media_metrics_link_t  *l;
+
+    if (!ngx_media_api_get(&client->link.known)) {
+        return;
+    }
+
+    protocol = ngx_media_link_protocol(client);
+
+    if (protocol == NGX_MEDIA_LINK_PROTOCOLS) {
+        return;
+    }
+
+    l = &m->links[protocol];
+    rtt = ngx_media_api_get(&client->link.rtt);
+
+    l->sessions++;
+    l->sum += rtt;
+    l->max = ngx_max(l->max, rtt);
 }
 
 
@@ -678,8 +728,7 @@ ngx_media_metrics_srs(ngx_media_metrics_t *m, const ngx_media_api_totals_t *t)
     ngx_media_metrics_int(m, "srs_streams", "gauge",
                           "Streams that have a publisher.", m->live);
     ngx_media_metrics_int(m, "srs_clients", "gauge",
-                          "Clients that are connected.",
-                          ngx_media_api_get(&arena->clients));
+                          "Clients that are connected.", t->clients);
     ngx_media_metrics_int(m, "srs_clients_total", "counter",
                           "Clients that have come.",
                           ngx_media_api_get(&arena->clients_total));
@@ -863,6 +912,131 @@ ngx_media_metrics_workers(ngx_media_metrics_t *m)
                                    families[k].milli);
         }
     }
+}
+
+
+/* sums by protocol, those of sessions that are gone included */
+
+static void
+ngx_media_metrics_links(ngx_media_metrics_t *m)
+{
+    uint64_t    *n;
+    ngx_str_t   *labels;
+    ngx_uint_t   i, k;
+
+    static const char  *names[][2] = {
+        { "nginx_media_link_sent_packets_total",
+          "Packets sent to players, each once." },
+        { "nginx_media_link_resent_packets_total",
+          "Packets sent again." },
+        { "nginx_media_link_sent_lost_packets_total",
+          "Packets that players missed." },
+        { "nginx_media_link_sent_dropped_packets_total",
+          "Packets that came too late to be sent." },
+        { "nginx_media_link_received_packets_total",
+          "Packets received from publishers, each once." },
+        { "nginx_media_link_recovered_packets_total",
+          "Of them, those that came when asked for." },
+        { "nginx_media_link_lost_packets_total",
+          "Packets of publishers that were missed." },
+        { "nginx_media_link_dropped_packets_total",
+          "Packets of publishers that came too late, or never." },
+        { "nginx_media_link_undecrypted_packets_total",
+          "Packets of publishers that could not be decrypted." },
+        { "nginx_media_link_nacks_total",
+          "Requests for packets, sent and received." },
+        { "nginx_media_link_plis_total",
+          "Requests for keyframes, sent and received." }
+    };
+
+    for (i = 0; i < NGX_MEDIA_LINK_COUNTS; i++) {
+
+        ngx_media_metrics_head(m, names[i][0], "counter", names[i][1]);
+
+        for (k = 0; k < NGX_MEDIA_LINK_PROTOCOLS; k++) {
+
+            labels = ngx_media_metrics_protocol(m, k);
+            n = ngx_media_arena()->links[k];
+
+            if (labels) {
+                ngx_media_metrics_line(m, names[i][0], labels,
+                                       (int64_t) ngx_media_api_get(&n[i]), 0);
+            }
+        }
+    }
+}
+
+
+/* of the sessions of now */
+
+static void
+ngx_media_metrics_rtts(ngx_media_metrics_t *m)
+{
+    int64_t                    value[3];
+    ngx_str_t                 *labels;
+    ngx_uint_t                 i, k;
+    ngx_media_metrics_link_t  *l;
+
+    static const ngx_media_metrics_family_t  families[] = {
+        { "nginx_media_link_sessions", "gauge",
+          "Sessions whose way to the peer is known.", 0 },
+        { "nginx_media_link_rtt_seconds", "gauge",
+          "Round-trip time, the mean over these sessions.", 1 },
+        { "nginx_media_link_rtt_max_seconds", "gauge",
+          "The longest round-trip time of them.", 1 }
+    };
+
+    for (i = 0; i < 3; i++) {
+
+        ngx_media_metrics_head(m, families[i].name, families[i].type,
+                               families[i].help);
+
+        for (k = 0; k < NGX_MEDIA_LINK_PROTOCOLS; k++) {
+
+            labels = ngx_media_metrics_protocol(m, k);
+            l = &m->links[k];
+
+            if (labels == NULL) {
+                continue;
+            }
+
+            value[0] = (int64_t) l->sessions;
+            value[1] = l->sessions ? (int64_t) (l->sum / l->sessions) : 0;
+            value[2] = (int64_t) l->max;
+
+            ngx_media_metrics_line(m, families[i].name, labels,
+                                   families[i].milli ? (value[i] + 500) / 1000
+                                                     : value[i],
+                                   families[i].milli);
+        }
+    }
+}
+
+
+/* NULL: nothing is known of it, and never was; there is SRT always */
+
+static ngx_str_t *
+ngx_media_metrics_protocol(ngx_media_metrics_t *m, ngx_uint_t protocol)
+{
+    uint64_t  *n;
+
+    static ngx_str_t  labels[NGX_MEDIA_LINK_PROTOCOLS] = {
+        ngx_string("{protocol=\"srt\"}"),
+        ngx_string("{protocol=\"webrtc\"}"),
+        ngx_string("{protocol=\"mpegts\"}")
+    };
+
+    n = ngx_media_arena()->links[protocol];
+
+    if (protocol != NGX_MEDIA_LINK_SRT
+        && m->links[protocol].sessions == 0
+        && ngx_media_api_get(&n[NGX_MEDIA_LINK_SENT]) == 0
+        && ngx_media_api_get(&n[NGX_MEDIA_LINK_RECEIVED]) == 0)
+    {
+        return NULL;
+    }
+
+    return &labels[protocol];
 }
 
 
