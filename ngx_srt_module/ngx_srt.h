@@ -82,6 +82,8 @@ typedef struct {
 
 typedef struct ngx_srt_session_s  ngx_srt_session_t;
 typedef struct ngx_srt_peer_s     ngx_srt_peer_t;
+typedef struct ngx_srt_out_s      ngx_srt_out_t;
+typedef struct ngx_srt_in_s       ngx_srt_in_t;
 
 struct ngx_srt_peer_s {
     ngx_queue_t               queue;           /* all of this worker */
@@ -142,7 +144,6 @@ struct ngx_srt_session_s {
     ngx_stream_session_t     *session;
     ngx_connection_t         *connection;
     ngx_srt_srv_conf_t       *conf;
-    ngx_media_ts_input_t     *ts;
     ngx_media_consumer_t      consumer;
     ngx_srt_stat_t            stat;
     ngx_media_srt_mode_e      mode;
@@ -153,6 +154,9 @@ struct ngx_srt_session_s {
     unsigned                  waiting:1;       /* for guards */
     unsigned                  accepted:1;
     unsigned                  finalized:1;
+
+    ngx_srt_out_t            *out;             /* of ngx_srt_play.c */
+    ngx_srt_in_t             *in;              /* of ngx_srt_publish.c */
 };
 
 
@@ -211,8 +215,12 @@ void ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc);
 
 /* --- ngx_srt_publish.c ---------------------------------------------------- */
 
-/* NGX_OK; NGX_DONE: the publisher is gone; NGX_ERROR. */
+/*
+ * Reads what there is.  NGX_OK; NGX_DONE: the publisher is gone, and all that
+ * he sent was taken; NGX_ERROR.
+ */
 ngx_int_t ngx_srt_receive(ngx_srt_session_t *s);
+/* The last frames; nothing happens where there are none. */
 void ngx_srt_receive_end(ngx_srt_session_t *s);
 
 
@@ -220,7 +228,9 @@ void ngx_srt_receive_end(ngx_srt_session_t *s);
 
 /* What ngx_media_play() returns. */
 ngx_int_t ngx_srt_play(ngx_srt_session_t *s);
+/* Its socket is there: bytes may flow. */
 void ngx_srt_play_start(ngx_srt_session_t *s);
+/* Its socket has room, or is broken: NGX_OK, NGX_DONE, NGX_ERROR. */
 ngx_int_t ngx_srt_play_event(ngx_srt_session_t *s);
 
 

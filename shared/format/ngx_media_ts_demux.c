@@ -172,6 +172,37 @@ ngx_media_ts_demux_junk(ngx_media_ts_demux_t *d, size_t n)
 }
 
 
+void
+ngx_media_ts_demux_gap(ngx_media_ts_demux_t *d, size_t bytes)
+{
+    unsigned                i;
+    ngx_media_ts_stream_t  *s;
+
+    if (d->have) {
+        ngx_media_ts_demux_junk(d, d->have);
+        d->have = 0;
+        d->locked = 0;
+    }
+
+    if (bytes < NGX_MEDIA_TS_PACKET * 16) {
+        return;
+    }
+
+    for (i = 0; i < d->nstreams; i++) {
+        s = &d->streams[i];
+
+        if (s->cc == 0xff) {
+            continue;
+        }
+
+        d->stat.cc_errors++;
+        ngx_media_ts_demux_lost(d, s);
+        s->cc = 0xff;
+        s->repeated = 0;
+    }
+}
+
+
 int
 ngx_media_ts_demux_flush(ngx_media_ts_demux_t *d)
 {

@@ -181,6 +181,13 @@ int ngx_media_ts_demux(ngx_media_ts_demux_t *d, const u_char *pos,
     const u_char *end);
 
 /*
+ * Bytes are missing before those that come next.  What is left of a packet is
+ * let go; where sixteen packets and more may be gone, no counter is trusted,
+ * and each stream loses what it was in.
+ */
+void ngx_media_ts_demux_gap(ngx_media_ts_demux_t *d, size_t bytes);
+
+/*
  * The end of the input: hands out the frames that wait for more.  Returns as
  * above.
  */

@@ -26,6 +26,10 @@
 #define NGX_MEDIA_TS_INPUT_HOLD_BYTES   (4 * 1024 * 1024)
 #define NGX_MEDIA_TS_INPUT_HOLD_TIME    1000000  /* us */
 
+/* one line about damage in so many ms */
+
+#define NGX_MEDIA_TS_INPUT_LOG          10000
+
 
 /* above it a buffer is a large one */
 
@@ -37,6 +41,7 @@
 #define NGX_MEDIA_INPUT_HEAD    16
 
 
+static void ngx_media_ts_input_damage(ngx_media_ts_input_t *in);
 static ngx_int_t ngx_media_ts_input_error(ngx_media_ts_input_t *in);
 static int ngx_media_ts_input_frame(void *data,
     const ngx_media_frame_t *frame);
@@ -94,7 +99,44 @@ ngx_media_ts_input(ngx_media_ts_input_t *in, const u_char *pos,
         return ngx_media_ts_input_error(in);
     }
 
+    if (in->demux.stat.dropped != in->dropped) {
+        ngx_media_ts_input_damage(in);
+    }
+
     return NGX_OK;
+}
+
+
+void
+ngx_media_ts_input_lost(ngx_media_ts_input_t *in, size_t bytes)
+{
+    ngx_media_ts_demux_gap(&in->demux, bytes);
+}
+
+
+/* frames were left out: counted, and told now and then */
+
+static void
+ngx_media_ts_input_damage(ngx_media_ts_input_t *in)
+{
+    ngx_media_ts_stat_t  *stat;
+
+    stat = &in->demux.stat;
+
+    in->session->did.dropped += stat->dropped - in->dropped;
+    in->dropped = stat->dropped;
+
+    if (in->logged
+        && ngx_current_msec - in->logged < NGX_MEDIA_TS_INPUT_LOG)
+    {
+        return;
+    }
+
+    in->logged = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_WARN, in->log, 0,
+                  "MPEG-TS of a publisher is damaged: %uD frames left out "
+                  "and %uD gaps so far", stat->dropped, stat->cc_errors);
 }
 
 

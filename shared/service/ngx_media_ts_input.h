@@ -32,6 +32,8 @@ typedef struct {
     int64_t                 first;           /* us, earliest and latest */
     int64_t                 last;
     uint32_t                seen;            /* tracks that had a frame */
+    uint32_t                dropped;         /* by the demuxer, told of */
+    ngx_msec_t              logged;          /* when it was */
     unsigned                failed:1;        /* the publish can not go on */
 } ngx_media_ts_input_t;
 
@@ -49,6 +51,12 @@ ngx_media_ts_input_t *ngx_media_ts_input_create(ngx_pool_t *pool,
  */
 ngx_int_t ngx_media_ts_input(ngx_media_ts_input_t *in, const u_char *pos,
     const u_char *end);
+
+/*
+ * About so many bytes before the next piece never came.  Gaps are found by
+ * continuity counters, but for the one in sixteen that comes out even.
+ */
+void ngx_media_ts_input_lost(ngx_media_ts_input_t *in, size_t bytes);
 
 /* The end: frames that wait for more.  As above. */
 ngx_int_t ngx_media_ts_input_end(ngx_media_ts_input_t *in);
