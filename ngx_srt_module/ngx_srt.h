@@ -4,8 +4,10 @@
  *
  * L4: SRT.  Private hub of
  *
- *   ngx_srt_module.c     directives, variables
+ *   ngx_srt_module.c     directives
+ *   ngx_srt_conf.c       what they say is checked, and told to libsrt
  *   ngx_srt_lib.c        libsrt, its thread, what it tells the worker
+ *   ngx_srt_log.c        log lines of libsrt
  *   ngx_srt_listen.c     the UDP listeners, handshakes of newcomers
  *   ngx_srt_session.c    life of a connection, from its stream id to its end
  *   ngx_srt_publish.c    MPEG-TS of a publisher into frames
@@ -54,13 +56,20 @@
 
 #define NGX_SRT_PAYLOAD           1316         /* 7 packets of TS */
 
+#define NGX_SRT_PASSPHRASE_MIN    10
+#define NGX_SRT_PASSPHRASE_MAX    79
+
+#define NGX_SRT_MAXBW_UNSET       -2
+#define NGX_SRT_MAXBW_MIN         16384        /* bytes a second */
+
 
 typedef struct {
     ngx_msec_t                latency;
     ngx_stream_complex_value_t  *passphrase;
     ngx_uint_t                pbkeylen;
     ngx_int_t                 mss;
-    ngx_int_t                 maxbw;
+    int64_t                   maxbw;           /* bytes/s; 0: relative, -1:
+                                                * no limit */
     ngx_flag_t                tlpktdrop;
     size_t                    sendbuf;
     size_t                    recvbuf;
@@ -114,10 +123,9 @@ struct ngx_srt_peer_s {
     int                       asked;           /* the callback waits */
     int                       answered;
     int                       answer;          /* 0, or a reject code */
-    SRTSOCKET                 candidate;       /* of the callback */
     size_t                    id_len;
     u_char                    id[NGX_MEDIA_SRT_ID_MAX + 1];
-    char                      passphrase[80];
+    char                      passphrase[NGX_SRT_PASSPHRASE_MAX + 1];
     int                       pbkeylen;
     pthread_cond_t            cond;
 };
@@ -163,6 +171,19 @@ struct ngx_srt_session_s {
 extern ngx_module_t  ngx_srt_module;
 
 
+/* --- ngx_srt_conf.c ------------------------------------------------------ */
+
+char *ngx_srt_conf_maxbw(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_srt_conf_passphrase(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* When all of stream{} is read. */
+ngx_int_t ngx_srt_conf_check(ngx_conf_t *cf);
+
+/* Of a socket that is not bound yet. */
+ngx_int_t ngx_srt_options(SRTSOCKET sock, ngx_srt_srv_conf_t *conf);
+/* For the debug log: what holds with a peer. */
+void ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log);
+
+
 /* --- ngx_srt_lib.c ------------------------------------------------------- */
 
 ngx_int_t ngx_srt_lib_init(ngx_cycle_t *cycle);
@@ -181,12 +202,26 @@ int ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id);
 void ngx_srt_answer(ngx_srt_peer_t *peer, int code);
 /* It will be told of once more, as if its socket were ready. */
 void ngx_srt_again(ngx_srt_peer_t *peer);
-/* Nothing will be told of it any more; waits for a callback to leave. */
+/*
+ * Nothing will be told of it any more, and who asks is refused; waits for a
+ * callback to leave.  Its sockets are not watched any more, and are closed
+ * behind it: that waits for libsrt's thread, which may be in the callback.
+ */
 void ngx_srt_forget(ngx_srt_peer_t *peer);
+/* From any thread: the worker looks for what there is. */
+void ngx_srt_wake(void);
 
 /* Calls that may make threads of libsrt: they shall get no signals. */
 void ngx_srt_block_signals(sigset_t *saved);
 void ngx_srt_restore_signals(const sigset_t *saved);
+
+
+/* --- ngx_srt_log.c ------------------------------------------------------- */
+
+void ngx_srt_log_init(ngx_cycle_t *cycle);
+void ngx_srt_log_exit(void);
+/* Lines that wait go into the error log. */
+void ngx_srt_log_write(void);
 
 
 /* --- ngx_srt_listen.c ----------------------------------------------------- */

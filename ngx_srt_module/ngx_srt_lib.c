@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx media suite authors
  *
- * L4: libsrt in a worker: its start and end, its log lines, our thread that
- * waits for its sockets, and questions of its threads to the worker.
+ * L4: libsrt in a worker: its start and end, our thread that waits for its
+ * sockets, and questions of its threads to the worker.
  *
  * libsrt starts after the fork.  A thread that it makes inherits the signal
  * mask, so signals are blocked around whatever may make one: nginx's handlers
@@ -47,8 +47,7 @@ typedef struct {
 static void *ngx_srt_thread(void *data);
 static void ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what);
 static void ngx_srt_event(ngx_event_t *ev);
-static void ngx_srt_log(void *data, int level, const char *file, int line,
-    const char *area, const char *message);
+static int ngx_srt_encrypt(ngx_srt_peer_t *peer, SRTSOCKET sock);
 
 
 static ngx_srt_lib_t  ngx_srt_lib;
@@ -79,11 +78,6 @@ ngx_srt_lib_init(ngx_cycle_t *cycle)
                       srt_getlasterror_str());
         return NGX_ERROR;
     }
-
-    srt_setloglevel(LOG_ERR);
-    srt_setlogflags(SRT_LOGF_DISABLE_TIME|SRT_LOGF_DISABLE_THREADNAME
-                    |SRT_LOGF_DISABLE_SEVERITY|SRT_LOGF_DISABLE_EOL);
-    srt_setloghandler(NULL, ngx_srt_log);
 
     lib->epoll = srt_epoll_create();
     lib->fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
@@ -120,6 +114,8 @@ ngx_srt_lib_init(ngx_cycle_t *cycle)
 
     lib->running = 1;
 
+    ngx_srt_log_init(cycle);
+
     ngx_srt_restore_signals(&saved);
 
     return NGX_OK;
@@ -152,6 +148,8 @@ ngx_srt_lib_exit(void)
 
     ngx_srt_restore_signals(&saved);
 
+    ngx_srt_log_exit();
+
     lib->running = 0;
 }
 
@@ -170,21 +168,6 @@ void
 ngx_srt_restore_signals(const sigset_t *saved)
 {
     (void) pthread_sigmask(SIG_SETMASK, saved, NULL);
-}
-
-
-/* from any thread of libsrt: only ngx_log_error() of a line, as it writes */
-
-static void
-ngx_srt_log(void *data, int level, const char *file, int line,
-    const char *area, const char *message)
-{
-    (void) data;
-    (void) level;
-    (void) file;
-    (void) line;
-    (void) area;
-    (void) message;
 }
 
 
@@ -323,7 +306,6 @@ ngx_srt_thread(void *data)
 static void
 ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what)
 {
-    uint64_t        one;
     ngx_uint_t      wake;
     ngx_srt_lib_t  *lib;
 
@@ -343,9 +325,18 @@ ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what)
     lib->last = &peer->next;
 
     if (wake) {
-        one = 1;
-        (void) !write(lib->fd, &one, sizeof(one));
+        ngx_srt_wake();
     }
+}
+
+
+void
+ngx_srt_wake(void)
+{
+    uint64_t  one;
+
+    one = 1;
+    (void) !write(ngx_srt_lib.fd, &one, sizeof(one));
 }
 
 
@@ -362,6 +353,8 @@ ngx_srt_event(ngx_event_t *ev)
     lib = &ngx_srt_lib;
 
     (void) !read(lib->fd, &n, sizeof(n));
+
+    ngx_srt_log_write();
 
     for (i = 0; i < NGX_SRT_READY_MAX; i++) {
 
@@ -391,8 +384,7 @@ ngx_srt_event(ngx_event_t *ev)
 
     /* others want a turn too */
 
-    n = 1;
-    (void) !write(lib->fd, &n, sizeof(n));
+    ngx_srt_wake();
 }
 
 
@@ -427,17 +419,16 @@ ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
 
     (void) pthread_mutex_lock(&lib->lock);
 
-    if (lib->stop || peer->answered) {
-        (void) pthread_mutex_unlock(&lib->lock);
-        return SRT_REJX_DOWN;
+    /* who asks once more, as he heard no answer, gets the same one */
+
+    if (!peer->answered) {
+        ngx_memcpy(peer->id, id, n + 1);
+        peer->id_len = n;
+
+        ngx_srt_tell(peer, NGX_SRT_WANTS);
     }
 
-    ngx_memcpy(peer->id, id, n + 1);
-    peer->id_len = n;
-    peer->candidate = sock;
     peer->asked = 1;
-
-    ngx_srt_tell(peer, NGX_SRT_WANTS);
 
     while (!peer->answered) {
         if (pthread_cond_timedwait(&peer->cond, &lib->lock, &until) != 0) {
@@ -445,19 +436,24 @@ ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
         }
     }
 
-    code = peer->answered ? peer->answer : SRT_REJX_DOWN;
-
     /* late answers are for nobody */
 
-    peer->answered = 1;
-    peer->answer = code;
+    if (!peer->answered) {
+        peer->answered = 1;
+        peer->answer = SRT_REJX_DOWN;
+    }
+
+    code = peer->answer;
+
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    /* the peer stays as long as we are here */
 
     if (code == 0 && peer->passphrase[0]) {
-        (void) srt_setsockflag(sock, SRTO_PBKEYLEN, &peer->pbkeylen,
-                               sizeof(int));
-        (void) srt_setsockflag(sock, SRTO_PASSPHRASE, peer->passphrase,
-                               strlen(peer->passphrase));
+        code = ngx_srt_encrypt(peer, sock);
     }
+
+    (void) pthread_mutex_lock(&lib->lock);
 
     peer->asked = 0;
     (void) pthread_cond_broadcast(&peer->cond);
@@ -465,6 +461,22 @@ ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
     (void) pthread_mutex_unlock(&lib->lock);
 
     return code;
+}
+
+
+static int
+ngx_srt_encrypt(ngx_srt_peer_t *peer, SRTSOCKET sock)
+{
+    if (srt_setsockflag(sock, SRTO_PBKEYLEN, &peer->pbkeylen, sizeof(int))
+        == SRT_ERROR
+        || srt_setsockflag(sock, SRTO_PASSPHRASE, peer->passphrase,
+                           (int) strlen(peer->passphrase))
+           == SRT_ERROR)
+    {
+        return SRT_REJX_ISE;
+    }
+
+    return 0;
 }
 
 
@@ -497,7 +509,7 @@ ngx_srt_forget(ngx_srt_peer_t *peer)
 
     (void) pthread_mutex_lock(&lib->lock);
 
-    if (!peer->answered) {
+    if (!peer->answered || peer->answer == 0) {
         peer->answered = 1;
         peer->answer = SRT_REJX_DOWN;
         (void) pthread_cond_broadcast(&peer->cond);

@@ -13,7 +13,12 @@
  *
  * The socket of a peer is bound to all addresses, with SO_REUSEADDR only, and
  * of IPv6 also where the listener is of IPv4: until it is connected the kernel
- * then prefers the listener, so that it takes nobody else's packets.
+ * then prefers the listener, so that it takes nobody else's packets.  Where
+ * the route back would leave from another address than the one that was
+ * called, it is bound to that one.  Then it may have got datagrams of others
+ * before it was connected: they are thrown away, as are those of others that
+ * came between bind() and connect() anywhere: who has no socket yet repeats
+ * his induction.
  */
 
 
@@ -24,6 +29,7 @@
 #define NGX_SRT_PENDING_ADDR      32
 #define NGX_SRT_REFUSED           400     /* ms */
 #define NGX_SRT_DATAGRAMS         64      /* read at once */
+#define NGX_SRT_STRAYS            256     /* before it was connected */
 
 /* a handshake: header and body */
 
@@ -35,11 +41,19 @@
 static void ngx_srt_listen_handler(ngx_event_t *ev);
 static ngx_srt_srv_conf_t *ngx_srt_listen_conf(ngx_listening_t *ls);
 static ngx_uint_t ngx_srt_is_induction(const u_char *p, size_t n);
+static void ngx_srt_listen_pktinfo(ngx_listening_t *ls, ngx_log_t *log);
+static void ngx_srt_called(struct msghdr *msg, ngx_listening_t *ls,
+    struct in6_addr *to);
 static void ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa,
-    socklen_t socklen);
+    socklen_t socklen, struct in6_addr *to);
 static ngx_uint_t ngx_srt_pending(struct sockaddr *sa, socklen_t socklen);
-static ngx_socket_t ngx_srt_socket(ngx_srt_peer_t *peer);
-static ngx_int_t ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd);
+static ngx_socket_t ngx_srt_socket(ngx_srt_peer_t *peer,
+    struct in6_addr *to);
+static ngx_socket_t ngx_srt_connected(ngx_srt_peer_t *peer,
+    const struct in6_addr *from, struct sockaddr_in6 *local);
+static void ngx_srt_strays(ngx_socket_t fd);
+static void ngx_srt_mapped(struct in6_addr *to, const void *in);
+static void ngx_srt_local(ngx_srt_peer_t *peer, struct sockaddr_in6 *sin6);
 static ngx_int_t ngx_srt_peer_listen(ngx_srt_peer_t *peer);
 static int ngx_srt_callback(void *data, SRTSOCKET sock, int version,
     const struct sockaddr *sa, const char *id);
@@ -79,6 +93,7 @@ ngx_srt_listen_init(ngx_cycle_t *cycle)
         }
 
         ls[i].connection->read->handler = ngx_srt_listen_handler;
+        ngx_srt_listen_pktinfo(&ls[i], cycle->log);
     }
 
     return found ? ngx_srt_lib_init(cycle) : NGX_OK;
@@ -129,32 +144,127 @@ ngx_srt_listen_conf(ngx_listening_t *ls)
 }
 
 
+/* nginx asks for it too, where it listens on all addresses */
+
+static void
+ngx_srt_listen_pktinfo(ngx_listening_t *ls, ngx_log_t *log)
+{
+    int  on, rc;
+
+    on = 1;
+
+    if (ls->sockaddr->sa_family == AF_INET6) {
+        rc = setsockopt(ls->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+                        sizeof(int));
+
+    } else {
+        rc = setsockopt(ls->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(int));
+    }
+
+    if (rc == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_socket_errno,
+                      "setsockopt(PKTINFO) %V failed", &ls->addr_text);
+    }
+}
+
+
 static void
 ngx_srt_listen_handler(ngx_event_t *ev)
 {
     ssize_t            n;
-    socklen_t          socklen;
     ngx_uint_t         i;
+    struct iovec       iov;
+    struct msghdr      msg;
     ngx_sockaddr_t     sa;
+    struct in6_addr    to;
     ngx_connection_t  *lc;
     u_char             buf[2048];
+
+    union {
+        struct cmsghdr  align;
+        u_char          data[CMSG_SPACE(sizeof(struct in6_pktinfo))
+                             + CMSG_SPACE(sizeof(struct in_pktinfo))];
+    } control;
 
     lc = ev->data;
 
     for (i = 0; i < NGX_SRT_DATAGRAMS; i++) {
 
-        socklen = sizeof(ngx_sockaddr_t);
+        iov.iov_base = buf;
+        iov.iov_len = sizeof(buf);
 
-        n = recvfrom(lc->fd, buf, sizeof(buf), 0, &sa.sockaddr, &socklen);
+        ngx_memzero(&msg, sizeof(struct msghdr));
+        msg.msg_name = &sa;
+        msg.msg_namelen = sizeof(ngx_sockaddr_t);
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(control);
+
+        n = recvmsg(lc->fd, &msg, 0);
 
         if (n == -1) {
-            return;
+
+            if (ngx_socket_errno == NGX_EAGAIN) {
+                return;
+            }
+
+            /* of a datagram that could not be delivered, perhaps */
+
+            continue;
         }
 
         if (ngx_srt_is_induction(buf, (size_t) n)) {
-            ngx_srt_newcomer(lc->listening, &sa.sockaddr, socklen);
+            ngx_srt_called(&msg, lc->listening, &to);
+            ngx_srt_newcomer(lc->listening, &sa.sockaddr, msg.msg_namelen,
+                             &to);
         }
     }
+
+    /* edge-triggered: the rest after others had a turn */
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+/* the address that a datagram was sent to; IPv4 is mapped */
+
+static void
+ngx_srt_called(struct msghdr *msg, ngx_listening_t *ls, struct in6_addr *to)
+{
+    struct cmsghdr      *cmsg;
+    struct in_pktinfo    info;
+    struct in6_pktinfo   info6;
+
+    ngx_memzero(to, sizeof(struct in6_addr));
+
+    for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+
+        if (cmsg->cmsg_level == IPPROTO_IPV6
+            && cmsg->cmsg_type == IPV6_PKTINFO)
+        {
+            ngx_memcpy(&info6, CMSG_DATA(cmsg), sizeof(info6));
+            *to = info6.ipi6_addr;
+            return;
+        }
+
+        if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
+            ngx_memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+            ngx_srt_mapped(to, &info.ipi_addr);
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_srt_mapped(struct in6_addr *to, const void *in)
+{
+    ngx_memzero(to, sizeof(struct in6_addr));
+
+    to->s6_addr[10] = 0xff;
+    to->s6_addr[11] = 0xff;
+    ngx_memcpy(&to->s6_addr[12], in, 4);
 }
 
 
@@ -174,7 +284,8 @@ ngx_srt_is_induction(const u_char *p, size_t n)
 
 
 static void
-ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen)
+ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen,
+    struct in6_addr *to)
 {
     ngx_srt_peer_t  *peer;
 
@@ -204,7 +315,7 @@ ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen)
     peer->timer.data = peer;
     peer->timer.log = ngx_cycle->log;
 
-    peer->fd = ngx_srt_socket(peer);
+    peer->fd = ngx_srt_socket(peer, to);
     peer->udp = peer->fd;
 
     if (peer->fd == (ngx_socket_t) -1
@@ -261,21 +372,44 @@ ngx_srt_pending(struct sockaddr *sa, socklen_t socklen)
 
 
 static ngx_socket_t
-ngx_srt_socket(ngx_srt_peer_t *peer)
+ngx_srt_socket(ngx_srt_peer_t *peer, struct in6_addr *to)
+{
+    ngx_socket_t          fd;
+    struct sockaddr_in6   local;
+
+    fd = ngx_srt_connected(peer, &in6addr_any, &local);
+
+    if (fd != (ngx_socket_t) -1
+        && !IN6_IS_ADDR_UNSPECIFIED(to)
+        && ngx_memcmp(&local.sin6_addr, to, sizeof(struct in6_addr)) != 0)
+    {
+        (void) close(fd);
+        fd = ngx_srt_connected(peer, to, &local);
+    }
+
+    if (fd != (ngx_socket_t) -1) {
+        ngx_srt_strays(fd);
+        ngx_srt_local(peer, &local);
+    }
+
+    return fd;
+}
+
+
+static ngx_socket_t
+ngx_srt_connected(ngx_srt_peer_t *peer, const struct in6_addr *from,
+    struct sockaddr_in6 *local)
 {
     int                   on, off;
     in_port_t             port;
+    socklen_t             len;
+    ngx_err_t             err;
     ngx_socket_t          fd;
-    struct sockaddr_in6   local, remote;
+    struct sockaddr_in6   remote;
 
     on = 1;
     off = 0;
-
-    ngx_memzero(&local, sizeof(struct sockaddr_in6));
-
-    local.sin6_family = AF_INET6;
     port = ngx_inet_get_port(peer->listening->sockaddr);
-    local.sin6_port = htons(port);
 
     if (peer->sockaddr.sockaddr.sa_family == AF_INET6) {
         remote = peer->sockaddr.sockaddr_in6;
@@ -285,62 +419,85 @@ ngx_srt_socket(ngx_srt_peer_t *peer)
 
         remote.sin6_family = AF_INET6;
         remote.sin6_port = peer->sockaddr.sockaddr_in.sin_port;
-        remote.sin6_addr.s6_addr[10] = 0xff;
-        remote.sin6_addr.s6_addr[11] = 0xff;
-        ngx_memcpy(&remote.sin6_addr.s6_addr[12],
-                   &peer->sockaddr.sockaddr_in.sin_addr, 4);
+        ngx_srt_mapped(&remote.sin6_addr,
+                       &peer->sockaddr.sockaddr_in.sin_addr);
     }
+
+    ngx_memzero(local, sizeof(struct sockaddr_in6));
+
+    local->sin6_family = AF_INET6;
+    local->sin6_port = htons(port);
+    local->sin6_addr = *from;
+
+    /* of a link, where he is of one */
+
+    local->sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(from) ? remote.sin6_scope_id
+                                                       : 0;
 
     fd = socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, 0);
 
     if (fd == (ngx_socket_t) -1) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
-                      "socket() for an SRT caller failed");
+                      "socket() for an SRT caller failed, without IPv6 there "
+                      "is no SRT");
         return fd;
     }
 
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) == -1
-        || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(int)) == -1
-        || bind(fd, (struct sockaddr *) &local, sizeof(local)) == -1
-        || connect(fd, (struct sockaddr *) &remote, sizeof(remote)) == -1)
+    len = sizeof(struct sockaddr_in6);
+
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) != -1
+        && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(int)) != -1
+        && bind(fd, (struct sockaddr *) local, len) != -1
+        && connect(fd, (struct sockaddr *) &remote, len) != -1
+        && getsockname(fd, (struct sockaddr *) local, &len) != -1)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
-                      "a socket for an SRT caller at port %d failed",
-                      (int) port);
-        (void) close(fd);
-        return (ngx_socket_t) -1;
+        return fd;
     }
 
-    if (ngx_srt_local(peer, fd) != NGX_OK) {
-        (void) close(fd);
-        return (ngx_socket_t) -1;
-    }
+    err = ngx_socket_errno;
 
-    return fd;
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                  "a socket for an SRT caller at port %d failed%s",
+                  (int) port,
+                  (err == NGX_EACCES) ? ", workers may not bind this port: "
+                                        "listen on one from 1024 up"
+                                      : "");
+    (void) close(fd);
+
+    return (ngx_socket_t) -1;
+}
+
+
+/* from before connect(); of its own peer too, who repeats what he said */
+
+static void
+ngx_srt_strays(ngx_socket_t fd)
+{
+    u_char      c;
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_SRT_STRAYS; i++) {
+
+        if (recv(fd, &c, 1, MSG_DONTWAIT|MSG_TRUNC) == -1
+            && ngx_socket_errno == NGX_EAGAIN)
+        {
+            return;
+        }
+    }
 }
 
 
 /* the address that was called, of the listener's family */
 
-static ngx_int_t
-ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd)
+static void
+ngx_srt_local(ngx_srt_peer_t *peer, struct sockaddr_in6 *sin6)
 {
-    socklen_t             len;
-    ngx_sockaddr_t        sa;
-    struct sockaddr_in   *sin;
-
-    len = sizeof(ngx_sockaddr_t);
-
-    if (getsockname(fd, &sa.sockaddr, &len) == -1) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
-                      "getsockname() of an SRT caller failed");
-        return NGX_ERROR;
-    }
+    struct sockaddr_in  *sin;
 
     if (peer->listening->sockaddr->sa_family == AF_INET6) {
-        peer->local = sa;
-        peer->local_len = len;
-        return NGX_OK;
+        peer->local.sockaddr_in6 = *sin6;
+        peer->local_len = sizeof(struct sockaddr_in6);
+        return;
     }
 
     sin = &peer->local.sockaddr_in;
@@ -348,12 +505,10 @@ ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd)
     ngx_memzero(sin, sizeof(struct sockaddr_in));
 
     sin->sin_family = AF_INET;
-    sin->sin_port = sa.sockaddr_in6.sin6_port;
-    ngx_memcpy(&sin->sin_addr, &sa.sockaddr_in6.sin6_addr.s6_addr[12], 4);
+    sin->sin_port = sin6->sin6_port;
+    ngx_memcpy(&sin->sin_addr, &sin6->sin6_addr.s6_addr[12], 4);
 
     peer->local_len = sizeof(struct sockaddr_in);
-
-    return NGX_OK;
 }
 
 
@@ -362,18 +517,8 @@ ngx_srt_local(ngx_srt_peer_t *peer, ngx_socket_t fd)
 static ngx_int_t
 ngx_srt_peer_listen(ngx_srt_peer_t *peer)
 {
-    int                   no, yes, ms;
-    sigset_t              saved;
-    SRTSOCKET             sock;
-    struct linger         linger;
-    ngx_srt_srv_conf_t   *conf;
-
-    conf = peer->conf;
-    no = 0;
-    yes = conf->tlpktdrop ? 1 : 0;
-    ms = (int) conf->latency;
-    linger.l_onoff = 0;
-    linger.l_linger = 0;
+    sigset_t   saved;
+    SRTSOCKET  sock;
 
     ngx_srt_block_signals(&saved);
 
@@ -381,13 +526,7 @@ ngx_srt_peer_listen(ngx_srt_peer_t *peer)
     peer->listener = sock;
 
     if (sock == SRT_INVALID_SOCK
-        || srt_setsockflag(sock, SRTO_RCVSYN, &no, sizeof(int)) == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_SNDSYN, &no, sizeof(int)) == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_LINGER, &linger, sizeof(linger))
-           == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_LATENCY, &ms, sizeof(int)) == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_TLPKTDROP, &yes, sizeof(int))
-           == SRT_ERROR
+        || ngx_srt_options(sock, peer->conf) != NGX_OK
         || srt_bind_acquire(sock, peer->fd) == SRT_ERROR)
     {
         goto failed;
@@ -557,17 +696,25 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
         peer->link = NULL;
     }
 
-    ngx_srt_forget(peer);
-
     ngx_srt_block_signals(&saved);
+
+    /* the order matters, see ngx_srt.h */
 
     if (peer->listener != SRT_INVALID_SOCK) {
         ngx_srt_unwatch(peer->listener);
-        (void) srt_close(peer->listener);
     }
 
     if (peer->sock != SRT_INVALID_SOCK) {
         ngx_srt_unwatch(peer->sock);
+    }
+
+    ngx_srt_forget(peer);
+
+    if (peer->listener != SRT_INVALID_SOCK) {
+        (void) srt_close(peer->listener);
+    }
+
+    if (peer->sock != SRT_INVALID_SOCK) {
         (void) srt_close(peer->sock);
     }
 
@@ -583,6 +730,8 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
 }
 
 
+/* of the core nothing is left: only libsrt's part of them is ended */
+
 void
 ngx_srt_listen_exit(void)
 {
@@ -596,6 +745,11 @@ ngx_srt_listen_exit(void)
     while (!ngx_queue_empty(&ngx_srt_peers)) {
         q = ngx_queue_head(&ngx_srt_peers);
         peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
+
+        if (peer->session) {
+            peer->session->peer = NULL;
+            peer->session = NULL;
+        }
 
         ngx_srt_peer_close(peer);
     }

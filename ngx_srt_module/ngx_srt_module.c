@@ -8,13 +8,9 @@
 
 
 #include "ngx_srt.h"
+#include "ngx_media_stream.h"
 
 
-static ngx_int_t ngx_srt_add_variables(ngx_conf_t *cf);
-static ngx_int_t ngx_srt_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_srt_prefix_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data);
 static void *ngx_srt_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_srt_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -41,7 +37,7 @@ static ngx_conf_enum_t  ngx_srt_keylens[] = {
 
 
 static ngx_media_conf_range_t  ngx_srt_latency_range = {
-    0, 60000, "a time up to 60s"
+    0, 60000, "a time up to 60s, the default is 120ms"
 };
 
 
@@ -50,8 +46,16 @@ static ngx_media_conf_range_t  ngx_srt_time_range = {
 };
 
 
+/* header of SRT, and of IPv4 and UDP, beside the payload */
+
 static ngx_media_conf_range_t  ngx_srt_mss_range = {
-    NGX_SRT_PAYLOAD + 44, 9000, "a number between 1360 and 9000"
+    NGX_SRT_PAYLOAD + 44, 9000, "a number between 1360 and 9000, the default "
+    "is 1500"
+};
+
+
+static ngx_media_conf_range_t  ngx_srt_buf_range = {
+    65536, 536870912, "a size between 64k and 512m"
 };
 
 
@@ -73,7 +77,7 @@ static ngx_command_t  ngx_srt_commands[] = {
 
     { ngx_string("passphrase"),
       NGX_SRT_CONF|NGX_CONF_TAKE1,
-      ngx_stream_set_complex_value_slot,
+      ngx_srt_conf_passphrase,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_srt_srv_conf_t, passphrase),
       NULL },
@@ -92,6 +96,13 @@ static ngx_command_t  ngx_srt_commands[] = {
       offsetof(ngx_srt_srv_conf_t, mss),
       &ngx_srt_mss_range },
 
+    { ngx_string("maxbw"),
+      NGX_SRT_CONF|NGX_CONF_TAKE1,
+      ngx_srt_conf_maxbw,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("tlpktdrop"),
       NGX_SRT_CONF|NGX_CONF_FLAG,
       ngx_media_conf_set_flag,
@@ -104,14 +115,14 @@ static ngx_command_t  ngx_srt_commands[] = {
       ngx_media_conf_set_size,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_srt_srv_conf_t, sendbuf),
-      NULL },
+      &ngx_srt_buf_range },
 
     { ngx_string("recvbuf"),
       NGX_SRT_CONF|NGX_CONF_TAKE1,
       ngx_media_conf_set_size,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_srt_srv_conf_t, recvbuf),
-      NULL },
+      &ngx_srt_buf_range },
 
     { ngx_string("connect_timeout"),
       NGX_SRT_CONF|NGX_CONF_TAKE1,
@@ -146,8 +157,8 @@ static ngx_command_t  ngx_srt_commands[] = {
 
 
 static ngx_stream_module_t  ngx_srt_module_ctx = {
-    ngx_srt_add_variables,                 /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_media_stream_add_variables,        /* preconfiguration */
+    ngx_srt_conf_check,                    /* postconfiguration */
 
     NULL,                                  /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -196,86 +207,6 @@ ngx_module_t  ngx_srt_boot_module = {
 };
 
 
-static ngx_int_t
-ngx_srt_add_variables(ngx_conf_t *cf)
-{
-    ngx_str_t                    name;
-    ngx_uint_t                   i, prefix;
-    ngx_stream_variable_t       *var;
-    const ngx_media_variable_t  *mv;
-
-    for (i = 0; ngx_media_variables[i].name.len; i++) {
-        mv = &ngx_media_variables[i];
-        name = mv->name;
-        prefix = (name.data[name.len - 1] == '_');
-
-        var = ngx_stream_add_variable(cf, &name,
-                                      NGX_STREAM_VAR_CHANGEABLE
-                                      |NGX_STREAM_VAR_NOCACHEABLE
-                                      |(prefix ? NGX_STREAM_VAR_PREFIX : 0));
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = prefix ? ngx_srt_prefix_variable
-                                  : ngx_srt_variable;
-        var->data = (uintptr_t) mv;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_srt_variable(ngx_stream_session_t *s, ngx_stream_variable_value_t *v,
-    uintptr_t data)
-{
-    const ngx_media_variable_t  *mv = (const ngx_media_variable_t *) data;
-
-    ngx_str_t  arg;
-
-    ngx_str_null(&arg);
-
-    return mv->get(ngx_media_session_find(s->connection->pool), mv->which,
-                   &arg, v);
-}
-
-
-static ngx_int_t
-ngx_srt_prefix_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t  *name = (ngx_str_t *) data;
-
-    size_t                       len;
-    ngx_str_t                    arg;
-    ngx_uint_t                   i;
-    const ngx_media_variable_t  *mv;
-
-    for (i = 0; ngx_media_variables[i].name.len; i++) {
-        mv = &ngx_media_variables[i];
-        len = mv->name.len;
-
-        if (mv->name.data[len - 1] != '_'
-            || name->len < len
-            || ngx_strncmp(name->data, mv->name.data, len) != 0)
-        {
-            continue;
-        }
-
-        arg.len = name->len - len;
-        arg.data = name->data + len;
-
-        return mv->get(ngx_media_session_find(s->connection->pool),
-                       mv->which, &arg, v);
-    }
-
-    v->not_found = 1;
-
-    return NGX_OK;
-}
-
-
 static void *
 ngx_srt_create_srv_conf(ngx_conf_t *cf)
 {
@@ -289,7 +220,7 @@ ngx_srt_create_srv_conf(ngx_conf_t *cf)
     conf->latency = NGX_CONF_UNSET_MSEC;
     conf->pbkeylen = NGX_CONF_UNSET_UINT;
     conf->mss = NGX_CONF_UNSET;
-    conf->maxbw = NGX_CONF_UNSET;
+    conf->maxbw = NGX_SRT_MAXBW_UNSET;
     conf->tlpktdrop = NGX_CONF_UNSET;
     conf->sendbuf = NGX_CONF_UNSET_SIZE;
     conf->recvbuf = NGX_CONF_UNSET_SIZE;
@@ -310,7 +241,6 @@ ngx_srt_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->latency, prev->latency, 120);
     ngx_conf_merge_uint_value(conf->pbkeylen, prev->pbkeylen, 0);
     ngx_conf_merge_value(conf->mss, prev->mss, 1500);
-    ngx_conf_merge_value(conf->maxbw, prev->maxbw, -1);
     ngx_conf_merge_value(conf->tlpktdrop, prev->tlpktdrop, 1);
     ngx_conf_merge_size_value(conf->sendbuf, prev->sendbuf, 0);
     ngx_conf_merge_size_value(conf->recvbuf, prev->recvbuf, 0);
@@ -320,6 +250,10 @@ ngx_srt_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->default_app, prev->default_app, "live");
     ngx_conf_merge_uint_value(conf->default_mode, prev->default_mode,
                               NGX_MEDIA_SRT_MODE_REQUEST);
+
+    if (conf->maxbw == NGX_SRT_MAXBW_UNSET) {
+        conf->maxbw = (prev->maxbw == NGX_SRT_MAXBW_UNSET) ? -1 : prev->maxbw;
+    }
 
     if (conf->passphrase == NULL) {
         conf->passphrase = prev->passphrase;

@@ -25,7 +25,11 @@ static ngx_connection_t *ngx_srt_connection(ngx_srt_peer_t *peer);
 static void ngx_srt_connection_cleanup(void *data);
 static ngx_srt_peer_t *ngx_srt_connection_peer(ngx_connection_t *c);
 static ngx_int_t ngx_srt_session_name(ngx_srt_session_t *s, int *code);
+static ngx_int_t ngx_srt_session_texts(ngx_srt_session_t *s,
+    ngx_media_srt_id_t *id);
 static ngx_int_t ngx_srt_session_passphrase(ngx_srt_session_t *s);
+static ssize_t ngx_srt_no_recv(ngx_connection_t *c, u_char *buf, size_t size);
+static ssize_t ngx_srt_no_send(ngx_connection_t *c, u_char *buf, size_t size);
 static void ngx_srt_session_allowed(ngx_srt_session_t *s, ngx_int_t rc);
 static void ngx_srt_published(ngx_media_session_t *ms, ngx_int_t rc);
 static void ngx_srt_permitted(ngx_media_session_t *ms, ngx_uint_t act,
@@ -136,8 +140,8 @@ ngx_srt_connection(ngx_srt_peer_t *peer)
     c->log = log;
     c->pool->log = log;
     c->listening = ls;
-    c->recv = ngx_recv;
-    c->send = ngx_send;
+    c->recv = ngx_srt_no_recv;
+    c->send = ngx_srt_no_send;
     c->read->log = log;
     c->write->log = log;
     c->write->ready = 1;
@@ -168,6 +172,22 @@ failed:
     c->fd = (ngx_socket_t) -1;
 
     return NULL;
+}
+
+
+/* what comes and goes is libsrt's: a phase that reads ahead gets nothing */
+
+static ssize_t
+ngx_srt_no_recv(ngx_connection_t *c, u_char *buf, size_t size)
+{
+    return NGX_ERROR;
+}
+
+
+static ssize_t
+ngx_srt_no_send(ngx_connection_t *c, u_char *buf, size_t size)
+{
+    return NGX_ERROR;
 }
 
 
@@ -322,7 +342,81 @@ ngx_srt_session_name(ngx_srt_session_t *s, int *code)
         app = s->conf->default_app;
     }
 
-    return ngx_media_session_name(&s->media, &vhost, &app, &stream, &args);
+    if (ngx_media_session_name(&s->media, &vhost, &app, &stream, &args)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_srt_session_texts(s, &id) != NGX_OK) {
+        *code = SRT_REJX_ISE;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * For hooks: srt://HOST:PORT/APP, the vhost if one was named, else the address
+ * that was called.  A user that is one is a token too (JWT), which those who
+ * can only set u hand in.
+ */
+
+static ngx_int_t
+ngx_srt_session_texts(ngx_srt_session_t *s, ngx_media_srt_id_t *id)
+{
+    size_t             len;
+    u_char            *p, *last;
+    ngx_str_t          host, app, user;
+    in_port_t          port;
+    u_char             text[NGX_SOCKADDR_STRLEN];
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    host.data = id->vhost.data;
+    host.len = id->vhost.len;
+
+    if (host.len == 0) {
+        host.data = text;
+        host.len = ngx_sock_ntop(c->local_sockaddr, c->local_socklen, text,
+                                 NGX_SOCKADDR_STRLEN, 0);
+    }
+
+    app = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_APP);
+    port = ngx_inet_get_port(c->local_sockaddr);
+
+    len = sizeof("srt://[]:65535/") + host.len + app.len;
+
+    p = ngx_pnalloc(c->pool, len);
+
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(p, ngx_strlchr(host.data, host.data + host.len, ':')
+                          ? "srt://[%V]:%d/%V" : "srt://%V:%d/%V",
+                       &host, (int) port, &app);
+
+    ngx_media_session_set_text(&s->media, NGX_MEDIA_TEXT_TCURL, p, last - p);
+
+    user.len = id->user.len;
+
+    if (user.len == 0) {
+        return NGX_OK;
+    }
+
+    user.data = ngx_pnalloc(c->pool, user.len);
+
+    if (user.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(user.data, id->user.data, user.len);
+    s->media.token = user;
+
+    return NGX_OK;
 }
 
 
@@ -438,6 +532,13 @@ ngx_srt_reason_code(ngx_uint_t reason)
     case NGX_MEDIA_REASON_TRACKS:
         return SRT_REJX_NOTFOUND;
 
+    case NGX_MEDIA_REASON_EXPIRED:
+        return SRT_REJX_UNAUTHORIZED;
+
+    case NGX_MEDIA_REASON_SHUTDOWN:
+    case NGX_MEDIA_REASON_TIMEOUT:
+        return SRT_REJX_DOWN;
+
     default:
         return SRT_REJX_FORBIDDEN;
     }
@@ -454,6 +555,7 @@ ngx_srt_session_accepted(ngx_srt_session_t *s)
 
     ngx_srt_stat_begin(&s->stat, &s->media, s->peer->sock,
                        s->mode != NGX_MEDIA_SRT_MODE_PUBLISH);
+    ngx_srt_options_log(s->peer->sock, s->connection->log);
 
     if (s->mode == NGX_MEDIA_SRT_MODE_PUBLISH) {
         s->connection->log->action = "receiving an SRT publish";
@@ -487,22 +589,25 @@ ngx_srt_session_event(ngx_srt_session_t *s)
 }
 
 
+/*
+ * Who is silent is found by libsrt, as it knows of each packet of the peer:
+ * this timer holds the worker, and looks in case nobody has told of it.
+ */
+
 static void
 ngx_srt_session_timer(ngx_event_t *ev)
 {
-    ngx_msec_t          silent;
     ngx_srt_session_t  *s;
 
     s = ev->data;
-    silent = ngx_current_msec - s->heard;
 
-    if (s->accepted && silent < s->conf->idle_timeout) {
-        ngx_add_timer(ev, s->conf->idle_timeout - silent);
+    if (s->accepted && srt_getsockstate(s->peer->sock) == SRTS_CONNECTED) {
+        ngx_add_timer(ev, s->conf->idle_timeout);
         return;
     }
 
     ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
-                  s->accepted ? "SRT peer sends nothing"
+                  s->accepted ? "SRT peer is gone"
                               : "SRT caller did not end its handshake");
 
     ngx_srt_session_close(s, NGX_STREAM_OK);

@@ -15,16 +15,12 @@
 
 
 #include "ngx_stream_rtmp.h"
+#include "ngx_media_stream.h"
 
 
 #define NGX_STREAM_RTMP_CONF  0x10000000
 
 
-static ngx_int_t ngx_stream_rtmp_add_variables(ngx_conf_t *cf);
-static ngx_int_t ngx_stream_rtmp_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_stream_rtmp_prefix_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data);
 static void *ngx_stream_rtmp_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -90,7 +86,7 @@ static ngx_command_t  ngx_stream_rtmp_commands[] = {
 
 
 static ngx_stream_module_t  ngx_stream_rtmp_module_ctx = {
-    ngx_stream_rtmp_add_variables,         /* preconfiguration */
+    ngx_media_stream_add_variables,        /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
     NULL,                                  /* create main configuration */
@@ -138,88 +134,6 @@ ngx_module_t  ngx_stream_rtmp_boot_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-static ngx_int_t
-ngx_stream_rtmp_add_variables(ngx_conf_t *cf)
-{
-    ngx_str_t                    name;
-    ngx_uint_t                   i, prefix;
-    ngx_stream_variable_t       *var;
-    const ngx_media_variable_t  *mv;
-
-    for (i = 0; ngx_media_variables[i].name.len; i++) {
-        mv = &ngx_media_variables[i];
-        name = mv->name;
-        prefix = (name.data[name.len - 1] == '_');
-
-        /* changeable: another protocol of the suite adds the same ones */
-
-        var = ngx_stream_add_variable(cf, &name,
-                                      NGX_STREAM_VAR_CHANGEABLE
-                                      |NGX_STREAM_VAR_NOCACHEABLE
-                                      |(prefix ? NGX_STREAM_VAR_PREFIX : 0));
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = prefix ? ngx_stream_rtmp_prefix_variable
-                                  : ngx_stream_rtmp_variable;
-        var->data = (uintptr_t) mv;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stream_rtmp_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data)
-{
-    const ngx_media_variable_t  *mv = (const ngx_media_variable_t *) data;
-
-    ngx_str_t  arg;
-
-    ngx_str_null(&arg);
-
-    return mv->get(ngx_media_session_find(s->connection->pool), mv->which,
-                   &arg, v);
-}
-
-
-static ngx_int_t
-ngx_stream_rtmp_prefix_variable(ngx_stream_session_t *s,
-    ngx_stream_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t  *name = (ngx_str_t *) data;
-
-    size_t                       len;
-    ngx_str_t                    arg;
-    ngx_uint_t                   i;
-    const ngx_media_variable_t  *mv;
-
-    for (i = 0; ngx_media_variables[i].name.len; i++) {
-        mv = &ngx_media_variables[i];
-        len = mv->name.len;
-
-        if (mv->name.data[len - 1] != '_'
-            || name->len < len
-            || ngx_strncmp(name->data, mv->name.data, len) != 0)
-        {
-            continue;
-        }
-
-        arg.len = name->len - len;
-        arg.data = name->data + len;
-
-        return mv->get(ngx_media_session_find(s->connection->pool),
-                       mv->which, &arg, v);
-    }
-
-    v->not_found = 1;
-
-    return NGX_OK;
-}
 
 
 static void *
