@@ -77,9 +77,6 @@ static const ngx_media_srt_url_option_t  ngx_media_srt_url_options[] = {
       "its tlpktdrop must be 0 or 1" },
     { "nakreport", NGX_MEDIA_SRT_URL_NAKREPORT, NGX_MEDIA_SRT_URL_FLAG, 1,
       "its nakreport must be 0 or 1" },
-    { "snddropdelay", NGX_MEDIA_SRT_URL_SNDDROPDELAY, -1,
-      NGX_MEDIA_SRT_URL_MS,
-      "its snddropdelay must be -1 or a number of milliseconds up to 60000" },
     { "lossmaxttl", NGX_MEDIA_SRT_URL_LOSSMAXTTL, 0, 10000,
       "its lossmaxttl must be a number of packets up to 10000" },
 

@@ -36,7 +36,6 @@ typedef enum {
     NGX_MEDIA_SRT_URL_OHEADBW,            /* per cent */
     NGX_MEDIA_SRT_URL_TLPKTDROP,          /* 0, 1 */
     NGX_MEDIA_SRT_URL_NAKREPORT,          /* 0, 1 */
-    NGX_MEDIA_SRT_URL_SNDDROPDELAY,       /* ms; -1: never */
     NGX_MEDIA_SRT_URL_LOSSMAXTTL,         /* packets */
     NGX_MEDIA_SRT_URL_FC,                 /* packets */
     NGX_MEDIA_SRT_URL_SNDBUF,             /* bytes */
@@ -54,7 +53,7 @@ typedef struct {
     ngx_media_url_str_t  streamid;        /* empty: there is none */
     ngx_media_url_str_t  passphrase;      /* empty, or 10 to 79 bytes */
     ngx_media_url_str_t  filter;          /* packetfilter, or empty */
-    uint32_t             set;             /* bit set of numbers that are given */
+    uint32_t             set;             /* bit set of numbers given */
     int64_t              number[NGX_MEDIA_SRT_URL_NUMBERS];
 } ngx_media_srt_url_t;
 
