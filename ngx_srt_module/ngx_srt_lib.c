@@ -139,11 +139,12 @@ ngx_srt_lib_exit(void)
     (void) pthread_cond_signal(&lib->cond);
     (void) pthread_mutex_unlock(&lib->lock);
 
-    (void) pthread_join(lib->thread, NULL);
-
     ngx_srt_block_signals(&saved);
 
+    /* ends the wait of the thread, too */
+
     (void) srt_epoll_release(lib->epoll);
+    (void) pthread_join(lib->thread, NULL);
     (void) srt_cleanup();
 
     ngx_srt_restore_signals(&saved);

@@ -36,6 +36,7 @@ static void ngx_srt_permitted(ngx_media_session_t *ms, ngx_uint_t act,
     ngx_int_t rc);
 static int ngx_srt_reason_code(ngx_uint_t reason);
 static void ngx_srt_session_timer(ngx_event_t *ev);
+static void ngx_srt_connection_handler(ngx_event_t *ev);
 static void ngx_srt_close(ngx_media_session_t *ms, ngx_uint_t reason);
 static u_char *ngx_srt_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static void ngx_srt_session_cleanup(void *data);
@@ -269,6 +270,9 @@ ngx_srt_handler(ngx_stream_session_t *ss)
 
     s->entered = 1;
     peer->session = s;
+
+    c->read->handler = ngx_srt_connection_handler;
+    c->write->handler = ngx_srt_connection_handler;
 
     code = SRT_REJX_ISE;
 
@@ -611,6 +615,25 @@ ngx_srt_session_timer(ngx_event_t *ev)
                               : "SRT caller did not end its handshake");
 
     ngx_srt_session_close(s, NGX_STREAM_OK);
+}
+
+
+/* nginx has no events of its descriptor, but worker_shutdown_timeout calls */
+
+static void
+ngx_srt_connection_handler(ngx_event_t *ev)
+{
+    ngx_connection_t      *c;
+    ngx_srt_session_t     *s;
+    ngx_stream_session_t  *ss;
+
+    c = ev->data;
+    ss = c->data;
+    s = ngx_stream_get_module_ctx(ss, ngx_srt_module);
+
+    if (c->close) {
+        ngx_srt_session_close(s, NGX_STREAM_OK);
+    }
 }
 
 
