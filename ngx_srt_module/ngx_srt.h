@@ -138,9 +138,10 @@ typedef struct {
     ngx_media_session_t      *media;           /* NULL: it is not */
     SRTSOCKET                 sock;
     ngx_uint_t                sends;           /* it plays */
-    ngx_msec_t                read;            /* the last time */
+    ngx_msec_t                began;
+    ngx_msec_t                cleared;         /* what libsrt counts between */
     uint64_t                  again;           /* packets that came as they
-                                                * were sent again */
+                                                * were sent again, before */
     ngx_uint_t                rated;
     ngx_media_link_t          link;
 } ngx_srt_stat_t;

@@ -4,14 +4,15 @@
  *
  * L4: what libsrt knows of the way to each peer, for the statistics.
  *
- * Each second one timer of the worker walks over all sessions that were
- * entered, those that were accepted and those that were dialled alike, and
- * reads them.  libsrt forgets a socket that is broken, so who has left was
- * read up to a second before; a session that we end is read once more.
+ * One timer of the worker walks over all sessions that were entered, those
+ * that were accepted and those that were dialled alike, and reads them: half a
+ * microsecond each, and often, as libsrt forgets a socket that is broken, so
+ * that who has left was read a tick before.  A session that we end is read
+ * once more.
  *
- * What it counts between two reads is cleared with each: rates are those of
- * the last second, and retransmitted packets that came are added up here, as
- * libsrt 1.5 has no total of them.
+ * Once a second what libsrt counts between two reads is cleared: rates are
+ * those of that second, and retransmitted packets that came are added up here,
+ * as libsrt 1.5 has no total of them.
  *
  * libsrt 1.5, docs/API/statistics.md.
  */
@@ -20,8 +21,8 @@
 #include "ngx_srt.h"
 
 
-#define NGX_SRT_STAT_TICK    1000          /* ms */
-#define NGX_SRT_STAT_RATE    200           /* ms; less says nothing */
+#define NGX_SRT_STAT_TICK    250           /* ms */
+#define NGX_SRT_STAT_CLEAR   1000          /* ms */
 
 
 static void ngx_srt_stat_timer(ngx_event_t *ev);
@@ -60,7 +61,8 @@ ngx_srt_stat_begin(ngx_srt_stat_t *st, ngx_media_session_t *media,
     st->media = media;
     st->sock = sock;
     st->sends = sends;
-    st->read = ngx_current_msec;
+    st->began = ngx_current_msec;
+    st->cleared = ngx_current_msec;
 
     ngx_queue_insert_tail(&ngx_srt_stats, &st->queue);
 
@@ -100,7 +102,11 @@ ngx_srt_stat_timer(ngx_event_t *ev)
     {
         st = ngx_queue_data(q, ngx_srt_stat_t, queue);
 
-        ngx_srt_stat_read(st);
+        /* libsrt guesses a round-trip time until it knows one */
+
+        if (ngx_current_msec - st->began >= NGX_SRT_STAT_TICK) {
+            ngx_srt_stat_read(st);
+        }
     }
 
     ngx_add_timer(ev, NGX_SRT_STAT_TICK);
@@ -110,10 +116,13 @@ ngx_srt_stat_timer(ngx_event_t *ev)
 static void
 ngx_srt_stat_read(ngx_srt_stat_t *st)
 {
+    int                clear;
     ngx_media_link_t  *link;
     SRT_TRACEBSTATS    perf;
 
-    if (srt_bistats(st->sock, &perf, 1, 0) == SRT_ERROR) {
+    clear = (ngx_current_msec - st->cleared >= NGX_SRT_STAT_CLEAR);
+
+    if (srt_bistats(st->sock, &perf, clear, 0) == SRT_ERROR) {
         return;
     }
 
@@ -134,8 +143,8 @@ ngx_srt_stat_read(ngx_srt_stat_t *st)
 
     /* some come although the first one came after all */
 
-    st->again += (uint32_t) perf.pktRcvRetrans;
-    link->recovered = ngx_min(st->again, link->lost);
+    link->recovered = ngx_min(st->again + (uint32_t) perf.pktRcvRetrans,
+                              link->lost);
 
     if (st->sends) {
         link->latency = (uint32_t) perf.msSndTsbPdDelay;
@@ -148,7 +157,10 @@ ngx_srt_stat_read(ngx_srt_stat_t *st)
         link->nacks = (uint32_t) perf.pktSentNAKTotal;
     }
 
-    ngx_srt_stat_rates(st, &perf);
+    if (clear) {
+        st->again += (uint32_t) perf.pktRcvRetrans;
+        ngx_srt_stat_rates(st, &perf);
+    }
 
     ngx_media_session_link(st->media, link);
 }
@@ -160,16 +172,10 @@ static void
 ngx_srt_stat_rates(ngx_srt_stat_t *st, const SRT_TRACEBSTATS *perf)
 {
     uint32_t           kbps;
-    ngx_msec_t         passed;
     ngx_media_link_t  *link;
 
     link = &st->link;
-    passed = ngx_current_msec - st->read;
-    st->read = ngx_current_msec;
-
-    if (passed < NGX_SRT_STAT_RATE) {
-        return;
-    }
+    st->cleared = ngx_current_msec;
 
     kbps = ngx_srt_stat_number(perf->mbpsSendRate * 1000);
     link->send_kbps = st->rated ? (3 * link->send_kbps + kbps) / 4 : kbps;

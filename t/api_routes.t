@@ -121,7 +121,7 @@ my %shapes = (
 
     features => 'options:s options2:s build:s build2:s features{ssl:b hls:b'
         . ' hds:b callback:b api:b httpd:b dvr:b transcode:b ingest:b stat:b'
-        . ' caster:b complex_send:b tcp_nodelay:b so_sendbuf:b mr:b} allowed{remove:b action:b}',
+        . ' caster:b complex_send:b tcp_nodelay:b so_sendbuf:b mr:b srt:b} allowed{remove:b action:b}',
 
     requests => 'uri:s path:s METHOD:s headers{Host:s} server{sigature:s'
         . ' version:s link:s time:i}',

@@ -115,6 +115,7 @@ ok(wait_until(sub {
     %c = clients();
     my ($p, $v) = map { $c{$_} && $c{$_}{link} } qw/ bad-publish bad-play /;
     return $p && $v && $p->{lost} > 3 && $p->{recovered}
+        && $p->{recv_kbps} && $v->{send_kbps}
         && $v->{sent_lost} > 3 && $v->{resent} && $v->{rtt_ms} < 90
         && $p->{rtt_ms} < 90 && $c{'good-play'} && $c{'good-play'}{link}
         && $c{'good-play'}{link}{sent} > 30 && $c{'good-play'}{link}{rtt_ms} < 20

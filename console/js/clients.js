@@ -33,6 +33,7 @@ export default {
     open(root) {
         const table = clientTable({ path: 'clients/', columns: ['ip', 'id',
             'type', 'stream', 'alive', 'rate', 'bytes', 'lag', 'dropped',
+            ...state.features.srt ? ['rtt', 'loss', 'again'] : [],
             'worker'] });
         const end = listen((what, e) => {
             if (what === 'event' && /^(publish|unpublish|play|stop)$/

@@ -4,7 +4,8 @@
 
 import { h, put } from './dom.js';
 import { t } from './text.js';
-import { audio, bits, bytes, count, duration, ms, video } from './format.js';
+import { audio, bits, bytes, count, duration, ms, percent, video }
+    from './format.js';
 import { link } from './table.js';
 import { vhostName } from './state.js';
 
@@ -62,12 +63,46 @@ export function streamColumns(ids) {
 }
 
 
+// of the way to a client, in the direction in which its media goes; null
+// where nothing knows it
+
+export function way(c) {
+    const l = c.link;
+
+    if (!l) {
+        return null;
+    }
+
+    const all = c.publish ? l.received + l.dropped : l.sent;
+    const lost = c.publish ? l.lost : l.sent_lost;
+
+    return { rtt: l.rtt_ms, loss: all ? Math.min(1, lost / all) : 0,
+             again: c.publish ? l.recovered : l.resent,
+             late: c.publish ? l.dropped : l.sent_dropped };
+}
+
+
+export function clientType(c) {
+    return c.relay ? `${c.type} · ${t('client.relay')}` : c.type;
+}
+
+
+function wayColumn(title, name, show) {
+    return { title, cls: 'num', down: true,
+             text: c => way(c) ? show(way(c)[name]) : '–',
+             value: c => way(c)?.[name] ?? -1 };
+}
+
+
 export function clientColumns(ids) {
     const all = {
         ip: { title: 'client.ip', cls: 'main', text: c => c.ip,
               value: c => c.ip },
         id: { title: 'client.id', text: c => c.id, cls: 'mono' },
-        type: { title: 'client.type', text: c => c.type, value: c => c.type },
+        type: { title: 'client.type', text: clientType, value: c => c.type },
+        rtt: wayColumn('client.rtt', 'rtt', ms),
+        loss: wayColumn('client.loss', 'loss', percent),
+        again: wayColumn('client.again', 'again', count),
         stream: { title: 'stream', value: c => c.url,
                   show: (cell, c) => c.stream
                       ? link(cell, c.url.replace(/^\//, ''),

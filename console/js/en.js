@@ -156,7 +156,9 @@ export default {
     'fact.alive': 'Since',
     'fact.received': 'Received',
     'fact.encoder': 'URL',
+    'fact.way': 'Link',
     'fact.worker': 'Worker',
+    'way': 'RTT {rtt} · {loss} lost · {again} came again · {late} too late',
 
     'clients.none': 'No clients.',
     'client.ip': 'Address',
@@ -166,6 +168,10 @@ export default {
     'client.rate': 'Rate',
     'client.bytes': 'Bytes',
     'client.lag': 'Lag',
+    'client.rtt': 'RTT',
+    'client.loss': 'Loss',
+    'client.again': 'Sent again',
+    'client.relay': 'relay',
     'client.worker': 'Worker',
 
     'kick': 'Kick',
@@ -234,6 +240,10 @@ export default {
     'publish.server': 'Server',
     'publish.key': 'Stream key',
     'publish.ffmpeg': 'ffmpeg',
+    'publish.srt': 'SRT',
+    'publish.srt.note': 'For OBS Studio this is the server; the key stays '
+        + 'empty.',
+    'publish.srt.port': 'Port of SRT',
     'publish.http': 'Push over HTTP',
     'publish.http.note': 'FLV or MPEG-TS, by POST or PUT.',
     'publish.play': 'Play',

@@ -47,6 +47,22 @@ function http(x, path) {
 }
 
 
+// the stream id says all; arguments are keys of it
+
+function srt(x, mode) {
+    const host = x.host.includes(':') && !x.host.startsWith('[')
+        ? `[${x.host}]` : x.host;
+    const vhost = x.vhost && x.vhost !== '__defaultVhost__' && `h=${x.vhost}`;
+    const args = mode === 'publish' && x.args.replace(/^\?/, '')
+        .split('&').filter(Boolean).join(',');
+    const id = [`r=${x.app}/${x.stream}`, `m=${mode}`, vhost, args]
+        .filter(Boolean).join(',');
+
+    return `srt://${host}:${x.srt || 10080}?streamid=#!::`
+        + id.replace(/[^\w.,:/=-]/gu, encodeURIComponent);
+}
+
+
 // [{ title, feature, note, rows(x): [[label, text, qr]] }]
 
 const ways = [
@@ -58,6 +74,11 @@ const ways = [
         ['RTMP', `ffmpeg -re -i video.mp4 -c copy -f flv ${quote(
             withQuery(`${rtmp(x)}/${x.app}/${x.stream}`,
                       vhostArgument(x.vhost), x.args))}`, false]] },
+    { title: 'publish.srt', feature: 'srt', note: 'publish.srt.note',
+      rows: x => [
+          [t('publish.server'), srt(x, 'publish')],
+          ['ffmpeg', `ffmpeg -re -i video.mp4 -c copy -f mpegts ${
+              quote(srt(x, 'publish'))}`, false]] },
     { title: 'publish.http', feature: 'caster', note: 'publish.http.note',
       rows: x => {
           const url = suffix => quote(withQuery(http(x,
@@ -76,6 +97,7 @@ const ways = [
 const players = [
     { name: 'RTMP', url: x => withQuery(`${rtmp(x)}/${x.app}/${x.stream}`,
                                         vhostArgument(x.vhost)) },
+    { name: 'SRT', feature: 'srt', url: x => srt(x, 'request') },
     { name: 'HTTP-FLV', suffix: '.flv' },
     { name: 'HTTP-TS', suffix: '.ts' },
     { name: 'HLS', suffix: '.m3u8', feature: 'hls' },
@@ -111,6 +133,7 @@ export default {
         const x = {
             host: recall('host') || base.hostname.replace(/^\[|\]$/g, ''),
             port: recall('rtmp-port') || '1935',
+            srt: recall('srt-port') || '10080',
             vhost: arg.query.get('vhost') || '',
             app: arg.query.get('app') || recall('app') || 'live',
             stream: arg.query.get('stream') || recall('stream')
@@ -162,7 +185,9 @@ export default {
             state.vhosts.size > 1 && field(t('publish.vhost'), vhosts),
             field(t('publish.host'), input('host', 'host')),
             field(t('publish.port'), input('port', 'rtmp-port',
-                { inputmode: 'numeric' })))), out);
+                { inputmode: 'numeric' })),
+            state.features.srt && field(t('publish.srt.port'),
+                input('srt', 'srt-port', { inputmode: 'numeric' })))), out);
         show();
 
         return () => {};

@@ -10,8 +10,9 @@ import { Graph } from './graph.js';
 import { Player } from './player.js';
 import { kindsFor, kindName } from './players.js';
 import { clientTable } from './clients.js';
-import { query, streamNames, state as badge } from './columns.js';
-import { bits, bytes, count, duration, ms } from './format.js';
+import { clientType, query, streamNames, state as badge, way }
+    from './columns.js';
+import { bits, bytes, count, duration, ms, percent } from './format.js';
 import { confirm, failed, kick, toast } from './ui.js';
 
 
@@ -111,6 +112,12 @@ class Track {
     close() {
         this.graph.close();
     }
+}
+
+
+function wayText(w) {
+    return w && t('way', { rtt: ms(w.rtt), loss: percent(w.loss),
+                           again: count(w.again), late: count(w.late) });
 }
 
 
@@ -219,7 +226,7 @@ class Page {
         this.lead = facts(['name', 'vhost', 'recv', 'send', 'clients', 'lag',
             'dropped', 'jumps', 'publishes', 'memory', 'segments', 'viewers']);
         this.publishing = facts(['ip', 'type', 'alive', 'received', 'encoder',
-                                 'worker']);
+                                 'way', 'worker']);
         this.controls = controls(this);
         this.recorder = recorder(this);
         this.place = h('div', { class: 'place' });
@@ -229,7 +236,9 @@ class Page {
         const viewers = clientTable({ path:
             `clients/?stream=${encodeURIComponent(id)}`, size: 25,
             columns: ['ip', 'type', 'alive', 'rate', 'bytes', 'lag',
-                      'dropped', 'worker'] });
+                      'dropped',
+                      ...state.features.srt ? ['rtt', 'loss', 'again'] : [],
+                      'worker'] });
 
         this.viewers = viewers;
         root.append(
@@ -339,9 +348,10 @@ class Page {
         });
 
         this.publishing.set({
-            ip: p && p.ip, type: p && p.type,
+            ip: p && p.ip, type: p && clientType(p),
             alive: p && duration(p.alive), received: p && bytes(p.recv_bytes),
-            encoder: p && (p.tcUrl || null), worker: p && p.worker,
+            encoder: p && (p.tcUrl || null),
+            way: p && wayText(way(p)), worker: p && p.worker,
         });
         this.publishing.root.hidden = !p;
 

@@ -53,6 +53,7 @@ static const ngx_media_api_feature_t  ngx_media_api_feature_list[] = {
     { "tcp_nodelay", "tcp_nodelay" },
     { "so_sendbuf", "so_sendbuf" },
     { "mr", NULL },
+    { "srt", "srt" },
     { NULL, NULL }
 };
 

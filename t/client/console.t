@@ -85,6 +85,9 @@ sub configuration {
     $text =~ s/^\s+(access_log|\w+_temp_path) [^;]+;\n//mg;
     $text =~ s/^worker_processes \d+;/worker_processes %%WORKERS%%;/m;
     $text =~ s/listen (\d+);/listen 127.0.0.1:$ports{$1};/g;
+    $text =~ s/listen 10080 udp/listen 127.0.0.1:%%PORT_8010_UDP%% udp/;
+    $text =~ s/^stream \{\n/$&    server { listen 127.0.0.1:%%PORT_8010_UDP%% udp reuseport; srt { } }\n/m
+        if $t->has_module('srt') && $text !~ /^\s+srt \{/m;
     $text =~ s/^http \{/http {\n%%TEST_GLOBALS_HTTP%%/m;
     $text =~ s!alias console/!alias $d/console/!g;
     $text =~ s!root objs/run/html!root $d/html!g;
@@ -106,7 +109,8 @@ sub drive {
     open my $fh, '-|', 'timeout', '-k', '5', '150', 'sh', '-c',
         'cd "$1" && shift && exec "$@" 2>&1', 'sh', "$objs/console-test",
         'node', "$root/t/console/drive.mjs", "$http/console/", $plain,
-        $chromium, $pictures, "$d/console", port(8035)
+        $chromium, $pictures, "$d/console", port(8035),
+        $t->has_module('srt') ? port(8010) : ''
         or die "node: $!\n";
 
     while (my $line = <$fh>) {
@@ -117,6 +121,9 @@ sub drive {
 
         } elsif ($line =~ /^do publish (\w+)/) {
             publish($1);
+
+        } elsif ($line =~ m!^do srt (srt://\S+)$!) {
+            $t->publish($1, format => 'mpegts');
 
         } else {
             note($line);

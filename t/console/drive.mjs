@@ -3,7 +3,7 @@
 // Drives the console in Chromium and says what it found: "ok NAME" or
 // "not ok NAME" lines; "do WHAT" asks the test that has started it to act.
 //
-//     node drive.mjs URL OTHER-URL CHROMIUM PICTURES CONSOLE PORT
+//     node drive.mjs URL OTHER-URL CHROMIUM PICTURES CONSOLE PORT SRT-PORT
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -11,8 +11,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 
-const [base, other, executablePath, pictures, source, rtmpPort]
-    = process.argv.slice(2);
+const [base, other, executablePath, pictures, source, rtmpPort,
+       srtPort] = process.argv.slice(2);
 
 const require = createRequire(join(process.cwd(), 'package.json'));
 const { chromium } = require('playwright-core');
@@ -233,6 +233,57 @@ async function names(page) {
 }
 
 
+// URLs of SRT, what is published to one of them, and how its way is
+
+async function ways(page) {
+    if (!srtPort) {
+        await go(page, 'publish');
+        ok(await page.getByText('SRT').count() === 0, 'no SRT');
+        return;
+    }
+
+    const shown = (id, name) => within(name, () => page.getByText(
+        `srt://127.0.0.1:${srtPort}?streamid=#!::${id}`, { exact: true })
+        .first().isVisible());
+
+    await go(page, 'publish?vhost=a.example.com');
+    await page.getByLabel('Port of SRT').fill(srtPort);
+    await page.getByLabel('Application').fill('show/a');
+    await page.getByLabel('Stream name').fill('x y');
+    await page.getByLabel('Arguments').fill('token=a&k=1 2%26');
+    await shown('r=show/a/x%20y,m=publish,h=a.example.com,token=a,k=1%202%2526',
+                'SRT: a URL to publish, of a vhost');
+    await shown('r=show/a/x%20y,m=request,h=a.example.com',
+                'SRT: one to play, without what is secret');
+
+    await go(page, 'publish');
+    await page.getByLabel('Application').fill('live');
+    await page.getByLabel('Stream name').fill('way');
+    await shown('r=live/way,m=publish', 'SRT: one of the default vhost');
+
+    console.log(`do srt ${await page.getByText('r=live/way,m=publish').first()
+        .textContent()}`);
+    await go(page, 'clients');
+    await within('SRT: its client has a round-trip time', async () =>
+        /srt-publish/.test(await row(page, 'live/way').textContent())
+        && /^\d+ ms$/.test(await row(page, 'live/way')
+            .locator('[data-label="RTT"]').textContent()));
+    ok(/^[\d.]+ %$/.test(await row(page, 'live/way')
+        .locator('[data-label="Loss"]').textContent()), 'SRT: and a loss');
+    ok(/^\d+$/.test(await row(page, 'live/way')
+        .locator('[data-label="Sent again"]').textContent()),
+       'SRT: and what was sent again');
+    await picture(page, 'clients-srt');
+    await row(page, 'live/way').getByRole('link', { name: 'live/way' })
+        .click();
+    await within('SRT: its way is shown', () => page.getByText(/RTT \d+ ms/)
+        .isVisible());
+    await picture(page, 'stream-srt');
+    await go(page, 'publish');
+    await picture(page, 'publish-srt');
+}
+
+
 async function graphs(page) {
     await go(page, 'overview');
     await within('the graphs have points', async () => {
@@ -356,7 +407,8 @@ async function urls(page) {
         { exact: true }).isVisible());
     ok(await page.getByText(`rtmp://127.0.0.1:${rtmpPort}/show/a`,
         { exact: true }).isVisible(), 'that of OBS');
-    ok(await page.getByText('SRT').count() === 0, 'none of what is not there');
+    ok(await page.getByText('WebRTC').count() === 0,
+       'none of what is not there');
 
     await page.context().grantPermissions(['clipboard-read',
                                            'clipboard-write']);
@@ -547,8 +599,8 @@ async function all() {
     const page = await open({ viewport: { width: 1360, height: 900 } });
 
     for (const step of [tables, appears, one, players, names, graphs, reach,
-                        limits, kicks, republishes, records, urls, choices,
-                        many, phone])
+                        limits, kicks, republishes, records, urls, ways,
+                        choices, many, phone])
     {
         note(step.name);
         await step(page);
