@@ -185,8 +185,11 @@ ngx_http_flv_live_open(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
     r = ctx->request;
 
     if (rc == NGX_OK) {
-        flags = (ngx_media_http_play_wait(r) == 0
-                 || r->method == NGX_HTTP_HEAD) ? NGX_MEDIA_PLAY_LIVE : 0;
+        flags = ngx_media_http_play_wait(r) ? 0 : NGX_MEDIA_PLAY_LIVE;
+
+        if (r->method == NGX_HTTP_HEAD) {
+            flags = NGX_MEDIA_PLAY_LIVE|NGX_MEDIA_PLAY_NOW;
+        }
 
         rc = ngx_http_flv_live_attach(ctx, flags);
     }
@@ -478,6 +481,7 @@ ngx_http_flv_live_head(ngx_http_request_t *r,
 static void
 ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
 {
+    ngx_msec_t           wait;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -492,7 +496,16 @@ ngx_http_flv_live_begin(ngx_http_flv_live_ctx_t *ctx, ngx_int_t rc)
 
     if (rc == NGX_AGAIN) {
         ctx->state = NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER;
-        ngx_add_timer(&ctx->timer, ngx_media_http_play_wait(r));
+
+        /* without play_wait it is being fetched, which ends by itself */
+
+        wait = ngx_media_http_play_wait(r);
+
+        if (wait == 0) {
+            wait = ngx_media_core_conf(&ctx->session)->idle_timeout;
+        }
+
+        ngx_add_timer(&ctx->timer, wait);
 
         return;
     }
@@ -764,6 +777,16 @@ ngx_http_flv_live_event_handler(ngx_media_consumer_t *consumer,
         if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER) {
             ctx->state = NGX_HTTP_FLV_LIVE_WAIT_TRACKS;
             ngx_add_timer(&ctx->timer, NGX_HTTP_FLV_LIVE_TRACKS_WAIT);
+        }
+
+        break;
+
+    case NGX_MEDIA_EVENT_MISSING:
+
+        if (ctx->state == NGX_HTTP_FLV_LIVE_WAIT_PUBLISHER
+            && ngx_media_http_play_wait(r) == 0)
+        {
+            ngx_http_flv_live_finalize(ctx, NGX_HTTP_NOT_FOUND);
         }
 
         break;

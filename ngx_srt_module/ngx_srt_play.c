@@ -366,7 +366,18 @@ ngx_srt_event_of(ngx_media_consumer_t *c, ngx_uint_t event)
     case NGX_MEDIA_EVENT_UNPUBLISH:
         return;
 
-    default: /* NGX_MEDIA_EVENT_END, _IDLE */
+    case NGX_MEDIA_EVENT_END:
+
+        if (s->out->state == NGX_SRT_WAIT) {
+
+            /* who has nothing of it yet waits for what may be fetched */
+
+            return;
+        }
+
+        break;
+
+    default: /* NGX_MEDIA_EVENT_IDLE, _MISSING */
         break;
     }
 

@@ -594,6 +594,10 @@ ngx_stream_rtmp_event(ngx_media_consumer_t *c, ngx_uint_t event)
         return;
     }
 
+    if (event == NGX_MEDIA_EVENT_MISSING) {
+        event = NGX_MEDIA_EVENT_IDLE;
+    }
+
     if (ngx_stream_rtmp_play_event(s, event) != NGX_OK) {
         ngx_stream_rtmp_finalize(s, NGX_STREAM_OK);
         return;

@@ -675,7 +675,9 @@ typedef enum {
     NGX_MEDIA_EVENT_UNPUBLISH,   /* it left; republish_wait runs */
     NGX_MEDIA_EVENT_END,         /* republish_wait is over: RTMP stays
                                   * idle_timeout longer, the others end */
-    NGX_MEDIA_EVENT_IDLE         /* idle_timeout with nothing to play */
+    NGX_MEDIA_EVENT_IDLE,        /* idle_timeout with nothing to play */
+    NGX_MEDIA_EVENT_MISSING      /* nobody publishes it, and it could not be
+                                  * fetched from elsewhere either */
 } ngx_media_event_e;
 
 
@@ -731,7 +733,9 @@ typedef struct {
 } ngx_media_span_t;
 
 
-#define NGX_MEDIA_PLAY_LIVE         0x01  /* decline when nobody publishes */
+#define NGX_MEDIA_PLAY_LIVE         0x01  /* decline when nobody publishes,
+                                           * and nobody fetches it either */
+#define NGX_MEDIA_PLAY_NOW          0x02  /* it is not fetched for this one */
 
 /*
  * Attaches c to the named source through a wire.  c is zeroed memory of the
@@ -743,6 +747,15 @@ typedef struct {
 ngx_int_t ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     const ngx_media_consumer_ops_t *ops, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params, ngx_uint_t flags);
+
+/*
+ * Somebody wants to play what nobody publishes.  NGX_OK: it is being fetched
+ * from elsewhere (origin), who waits is told by NGX_MEDIA_EVENT_PUBLISH or
+ * _MISSING; NGX_DECLINED: nobody fetches it, or it is there.  conf and vhost
+ * are those of ngx_media_policy().  ngx_media_play() asks by itself.
+ */
+ngx_int_t ngx_media_fetch(void **conf, ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream, ngx_str_t *args);
 
 /* Detaches; nothing happens where c is not attached.  Keeps session names. */
 void ngx_media_play_stop(ngx_media_consumer_t *c);

@@ -229,6 +229,7 @@ typedef struct {
     uint64_t    first_seq;          /* lock to write; all read; first frame of
                                      * the newest publisher */
     int64_t     used_msec;          /* any; last sign of use */
+    int64_t     played_msec;        /* any; last second with a player */
 
     uint64_t    slots[NGX_MEDIA_SLOTS / 64];    /* atomic; consumers there */
     uint64_t    muted[NGX_MEDIA_SLOTS / 64];    /* atomic; of these, frames
@@ -259,7 +260,8 @@ typedef struct {
     uint32_t    jumps;              /* pub; timeline */
     uint32_t    tracks;             /* pub; bit set */
     uint32_t    publishes;          /* lock */
-    uint32_t    reserved;
+    uint32_t    missing;            /* atomic; how often it could not be
+                                     * fetched */
     ngx_media_rate_t        send;   /* pub */
     ngx_media_rate_t        recv;   /* pub */
     ngx_media_source_record_t  record;
@@ -281,6 +283,7 @@ typedef struct {
 #define NGX_MEDIA_CMD_SHRINK      2   /* give history back */
 #define NGX_MEDIA_CMD_DEMAND      3   /* a source, b generation: a service is
                                        * asked for */
+#define NGX_MEDIA_CMD_RELAY       4   /* a relay, b what it shall do */
 
 
 typedef struct {
@@ -343,6 +346,36 @@ typedef struct {
     uint32_t    slot;               /* lock; ngx_media_owner() */
     int32_t     pid;                /* lock */
 } ngx_media_claim_t;
+
+
+/*
+ * Streams that are fetched or sent (shared/service/ngx_media_relay_table.c).
+ * An entry is also the claim: who has it does it.
+ */
+
+#define NGX_MEDIA_RELAYS          1024
+
+typedef struct {
+    uint32_t    slot;               /* lock; ngx_media_owner() */
+    int32_t     pid;                /* lock */
+    uint32_t    way;                /* lock; NGX_MEDIA_RELAY_* */
+    uint32_t    version;            /* owner; odd: the rest is written */
+    uint32_t    state;              /* owner; ngx_media_relay_state_e */
+    uint32_t    attempts;           /* owner; calls */
+    uint32_t    failures;           /* owner; of them */
+    uint16_t    vhost_len;          /* owner; lengths of what is in names */
+    uint16_t    app_len;
+    uint16_t    stream_len;
+    uint16_t    url_len;
+    int64_t     created;            /* owner; ms since the epoch */
+    int64_t     since;              /* owner; the same, of its state */
+    uint64_t    bytes;              /* owner; of all calls */
+    u_char      client[NGX_MEDIA_ID_LEN + 4];   /* owner; its session, or "" */
+    u_char      error[64];          /* owner; why the last call ended */
+    u_char      url[192];           /* owner; without secrets, maybe cut */
+    u_char      names[NGX_MEDIA_NAME_LEN + 128];    /* owner; vhost, app and
+                                                     * stream, maybe cut */
+} ngx_media_relay_entry_t;
 
 
 /*
@@ -506,6 +539,8 @@ typedef struct {
     ngx_media_ban_t   bans[NGX_MEDIA_BANS];         /* lock */
     int64_t           archive_swept;                /* atomic; ms */
     ngx_media_claim_t  claims[NGX_MEDIA_CLAIMS];    /* lock */
+    uint64_t          relay_keys[NGX_MEDIA_RELAYS]; /* lock; 0: free */
+    ngx_media_relay_entry_t  relays[NGX_MEDIA_RELAYS];
     ngx_media_switches_t  switches;
 
     int32_t           wake_fd[NGX_MEDIA_SLOTS];     /* const */
@@ -578,6 +613,7 @@ extern ngx_module_t  ngx_media_hls_policy_module;
 extern ngx_module_t  ngx_media_record_policy_module;
 extern ngx_module_t  ngx_media_upload_policy_module;
 extern ngx_module_t  ngx_media_access_policy_module;
+extern ngx_module_t  ngx_media_relay_policy_module;
 
 char *ngx_media_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_media_conf_init(ngx_cycle_t *cycle, ngx_media_main_conf_t *mcf);
@@ -755,6 +791,7 @@ struct ngx_media_feed_s {
     uint32_t             index;
     uint32_t             generation;    /* of the source, when it was made */
     uint64_t             epoch;         /* as last seen */
+    uint32_t             missing;       /* the same */
     ngx_media_source_policy_t  policy;  /* of the newest player */
     ngx_queue_t          wires;
     ngx_queue_t          readers;
@@ -762,6 +799,7 @@ struct ngx_media_feed_s {
     ngx_queue_t          dirty;         /* in the pump's list */
     ngx_queue_t          fresh;         /* in its list of newcomers */
     ngx_uint_t           consumers;
+    ngx_uint_t           players;       /* of them, not this server's own */
     uint64_t             sent;          /* not yet added to the source */
     uint64_t             seen;          /* end of the ring, when it rested */
     int64_t              due;           /* us; not before (send_latency) */
@@ -962,6 +1000,18 @@ typedef struct {
 } ngx_media_segment_event_t;
 
 
+/* somebody wants to play what nobody publishes; strings of the caller */
+
+typedef struct {
+    void      **conf;              /* policy */
+    ngx_str_t   vhost;
+    ngx_str_t   app;
+    ngx_str_t   stream;
+    ngx_str_t   args;
+    unsigned    waits:1;           /* somebody waits already, none came */
+} ngx_media_wanted_t;
+
+
 typedef struct {
     /* in the publisher's worker: it came, it goes (nothing more follows) */
     void       (*publish)(ngx_media_source_t *src);
@@ -986,6 +1036,11 @@ typedef struct {
     /* a client was allowed to do something, or that is over; in its worker,
      * or where its death was found out */
     void       (*told)(const ngx_media_told_t *told);
+    /* NGX_OK: it fetches that, or another worker does; NGX_DECLINED.  Called
+     * from inside of anything: nothing happens before it returns */
+    ngx_int_t  (*wanted)(const ngx_media_wanted_t *wanted);
+    /* a command of another worker: NGX_MEDIA_CMD_RELAY */
+    void       (*relay)(uint32_t entry, uint32_t what);
 } ngx_media_service_t;
 
 #define NGX_MEDIA_SERVICES        16
@@ -1009,6 +1064,8 @@ void ngx_media_services_exit(void);
 /* for services: tells the others */
 void ngx_media_services_segment(const ngx_media_segment_event_t *event);
 void ngx_media_services_told(const ngx_media_told_t *told);
+ngx_int_t ngx_media_services_wanted(const ngx_media_wanted_t *wanted);
+void ngx_media_services_relay(uint32_t entry, uint32_t what);
 
 
 /* --- wires (ngx_media_wire.c) ------------------------------------------- */
@@ -1024,6 +1081,8 @@ ngx_int_t ngx_media_wire_select(ngx_media_feed_t *feed,
     const ngx_media_wire_params_t *params, ngx_media_wire_params_t *shared);
 void ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c);
 void ngx_media_wire_detach(ngx_media_consumer_t *c);
+/* the session of one that is not this server's own, or NULL */
+ngx_media_session_t *ngx_media_wire_player(ngx_media_wire_t *w);
 /* reads what the ring has and appends it to the log */
 void ngx_media_wire_pull(ngx_media_wire_t *w);
 /* serves consumers; returns 1 where the time slice ended before all */

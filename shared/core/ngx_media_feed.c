@@ -44,6 +44,8 @@ static ngx_uint_t ngx_media_feed_serve(ngx_media_feed_t *feed, int64_t until);
 static void ngx_media_feed_rest(ngx_media_feed_t *feed);
 static void ngx_media_feed_mute(ngx_media_feed_t *feed, ngx_uint_t mute);
 static void ngx_media_feed_state(ngx_media_feed_t *feed);
+static void ngx_media_feed_missing(ngx_media_feed_t *feed);
+static void ngx_media_feed_players(ngx_media_feed_t *feed);
 static void ngx_media_feed_event(ngx_media_feed_t *feed, ngx_uint_t event);
 static void ngx_media_feed_timer(ngx_event_t *ev);
 static void ngx_media_feed_free(ngx_media_feed_t *feed);
@@ -168,6 +170,7 @@ ngx_media_feed_get(ngx_media_source_t *src)
     /* after the bit: what changes from here on wakes us */
 
     feed->epoch = __atomic_load_n(&src->epoch, __ATOMIC_SEQ_CST);
+    feed->missing = __atomic_load_n(&src->missing, __ATOMIC_SEQ_CST);
 
     p->feeds[idx] = feed;
 
@@ -629,6 +632,11 @@ ngx_media_feed_state(ngx_media_feed_t *feed)
     epoch = ngx_media_ring_load(&feed->source->epoch);
 
     if (epoch == feed->epoch) {
+
+        if (!(epoch & 1)) {
+            ngx_media_feed_missing(feed);
+        }
+
         return;
     }
 
@@ -648,6 +656,30 @@ ngx_media_feed_state(ngx_media_feed_t *feed)
     ngx_media_feed_event(feed, NGX_MEDIA_EVENT_UNPUBLISH);
 
     ngx_add_timer(&feed->timer, 1);
+}
+
+
+/* it could not be fetched: not the affair of those who wait for it back */
+
+static void
+ngx_media_feed_missing(ngx_media_feed_t *feed)
+{
+    uint32_t  missing;
+
+    missing = __atomic_load_n(&feed->source->missing, __ATOMIC_ACQUIRE);
+
+    if (missing == feed->missing) {
+        return;
+    }
+
+    feed->missing = missing;
+
+    if (feed->source->publishes == 0
+        || ngx_media_msec() - feed->source->left_msec
+           > (int64_t) feed->source->policy.republish_wait)
+    {
+        ngx_media_feed_event(feed, NGX_MEDIA_EVENT_MISSING);
+    }
 }
 
 
@@ -727,6 +759,46 @@ ngx_media_feed_timer(ngx_event_t *ev)
 }
 
 
+/* one of them may want what is not there any more */
+
+static void
+ngx_media_feed_players(ngx_media_feed_t *feed)
+{
+    ngx_queue_t           *q;
+    ngx_media_wire_t      *w;
+    ngx_media_wanted_t     wanted;
+    ngx_media_session_t   *s;
+
+    feed->source->played_msec = ngx_media_msec();
+
+    if (ngx_media_source_live(feed->source)) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&feed->wires);
+         q != ngx_queue_sentinel(&feed->wires);
+         q = ngx_queue_next(q))
+    {
+        w = ngx_queue_data(q, ngx_media_wire_t, queue);
+        s = ngx_media_wire_player(w);
+
+        if (s == NULL) {
+            continue;
+        }
+
+        wanted.conf = s->conf;
+        wanted.vhost = ngx_media_session_text(s, NGX_MEDIA_TEXT_VHOST);
+        wanted.app = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+        wanted.stream = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
+        wanted.args = ngx_media_session_args(s);
+        wanted.waits = 1;
+
+        (void) ngx_media_services_wanted(&wanted);
+        return;
+    }
+}
+
+
 void
 ngx_media_feeds_tick(void)
 {
@@ -745,6 +817,10 @@ ngx_media_feeds_tick(void)
         }
 
         feed->source->used_msec = ngx_media_msec();
+
+        if (feed->players) {
+            ngx_media_feed_players(feed);
+        }
 
         if (feed->sent) {
             (void) __atomic_fetch_add(&feed->source->send_bytes, feed->sent,

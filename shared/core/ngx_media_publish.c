@@ -84,6 +84,7 @@ static ngx_int_t ngx_media_publish_allowed(ngx_media_session_t *s,
 static ngx_int_t ngx_media_publish_try(ngx_media_publisher_t *p);
 static void ngx_media_publish_full(ngx_media_session_t *s);
 static ngx_int_t ngx_media_publish_claim(ngx_media_publisher_t *p);
+static ngx_uint_t ngx_media_publish_replaces(ngx_media_publisher_t *p);
 static void ngx_media_publish_busy(ngx_media_publisher_t *p,
     ngx_media_publish_owner_t *owner);
 static void ngx_media_publish_start(ngx_media_publisher_t *p,
@@ -255,9 +256,7 @@ ngx_media_publish_try(ngx_media_publisher_t *p)
     if (s->reason != NGX_MEDIA_REASON_BUSY) {
         wait = NGX_MEDIA_FULL_WAIT;
 
-    } else if (ngx_media_core_conf(s)->publish_conflict
-               == NGX_MEDIA_CONFLICT_REPLACE)
-    {
+    } else if (p->asked || ngx_media_publish_replaces(p)) {
         wait = NGX_MEDIA_REPLACE_WAIT;
 
     } else {
@@ -377,12 +376,23 @@ ngx_media_publish_claim(ngx_media_publisher_t *p)
 }
 
 
+static ngx_uint_t
+ngx_media_publish_replaces(ngx_media_publisher_t *p)
+{
+    return !p->session->relay
+           && ngx_media_core_conf(p->session)->publish_conflict
+              == NGX_MEDIA_CONFLICT_REPLACE;
+}
+
+
 /* somebody else publishes it: does he still live, must he make way? */
 
 static void
 ngx_media_publish_busy(ngx_media_publisher_t *p,
     ngx_media_publish_owner_t *owner)
 {
+    ngx_uint_t  fetched;
+
     if (!ngx_media_slot_alive(owner->slot, owner->pid)) {
 
         /* its worker died, what it left was taken away just now */
@@ -390,8 +400,13 @@ ngx_media_publish_busy(ngx_media_publisher_t *p,
         return;
     }
 
-    if (ngx_media_core_conf(p->session)->publish_conflict
-        == NGX_MEDIA_CONFLICT_REPLACE
+    /* what was fetched from elsewhere makes way for whoever brings it */
+
+    fetched = !p->session->relay
+              && owner->close.a != NGX_MEDIA_NONE
+              && ngx_media_client_at(owner->close.a)->relay;
+
+    if ((fetched || ngx_media_publish_replaces(p))
         && !p->asked
         && ngx_media_slot_command(owner->slot, &owner->close) == NGX_OK)
     {

@@ -219,3 +219,33 @@ ngx_media_services_told(const ngx_media_told_t *told)
         }
     }
 }
+
+
+ngx_int_t
+ngx_media_services_wanted(const ngx_media_wanted_t *wanted)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_media_nservices; i++) {
+        if (ngx_media_services[i]->wanted
+            && ngx_media_services[i]->wanted(wanted) == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_media_services_relay(uint32_t entry, uint32_t what)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_media_nservices; i++) {
+        if (ngx_media_services[i]->relay) {
+            ngx_media_services[i]->relay(entry, what);
+        }
+    }
+}

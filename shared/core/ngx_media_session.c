@@ -27,6 +27,8 @@ static ngx_int_t ngx_media_session_set_args(ngx_media_session_t *s,
 static void ngx_media_link_counts(const ngx_media_link_t *link, uint64_t *n);
 static void ngx_media_session_tick(ngx_media_session_t *s, ngx_uint_t rates,
     int64_t msec);
+static ngx_int_t ngx_media_play_fetch(ngx_media_session_t *s,
+    ngx_uint_t flags);
 static ngx_uint_t ngx_media_session_expired(ngx_media_session_t *s);
 static void ngx_media_sessions_expire(void);
 
@@ -692,6 +694,41 @@ ngx_media_link_protocol(ngx_media_client_t *client)
 /* --- playing ------------------------------------------------------------ */
 
 ngx_int_t
+ngx_media_fetch(void **conf, ngx_str_t *vhost, ngx_str_t *app,
+    ngx_str_t *stream, ngx_str_t *args)
+{
+    ngx_media_wanted_t  wanted;
+
+    wanted.conf = conf;
+    wanted.vhost = *vhost;
+    wanted.app = *app;
+    wanted.stream = *stream;
+    wanted.args = *args;
+    wanted.waits = 0;
+
+    return ngx_media_services_wanted(&wanted);
+}
+
+
+static ngx_int_t
+ngx_media_play_fetch(ngx_media_session_t *s, ngx_uint_t flags)
+{
+    ngx_str_t  vhost, app, stream, args;
+
+    if (s->relay || (flags & NGX_MEDIA_PLAY_NOW)) {
+        return NGX_DECLINED;
+    }
+
+    vhost = ngx_media_session_text(s, NGX_MEDIA_TEXT_VHOST);
+    app = ngx_media_session_text(s, NGX_MEDIA_TEXT_APP);
+    stream = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
+    args = ngx_media_session_args(s);
+
+    return ngx_media_fetch(s->conf, &vhost, &app, &stream, &args);
+}
+
+
+ngx_int_t
 ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     const ngx_media_consumer_ops_t *ops, const ngx_media_muxer_t *muxer,
     const ngx_media_wire_params_t *params, ngx_uint_t flags)
@@ -714,6 +751,10 @@ ngx_media_play(ngx_media_session_t *s, ngx_media_consumer_t *c,
     stream = ngx_media_session_text(s, NGX_MEDIA_TEXT_STREAM);
 
     feed = NULL;
+
+    if (ngx_media_play_fetch(s, flags) == NGX_OK) {
+        flags &= ~NGX_MEDIA_PLAY_LIVE;
+    }
 
     ngx_media_lock();
 

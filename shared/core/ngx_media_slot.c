@@ -868,6 +868,10 @@ ngx_media_slot_execute(ngx_media_command_t *cmd)
         ngx_media_publishers_demand(cmd->a, cmd->b);
         break;
 
+    case NGX_MEDIA_CMD_RELAY:
+        ngx_media_services_relay(cmd->a, cmd->b);
+        break;
+
     default:
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "unknown media command %uD", cmd->type);

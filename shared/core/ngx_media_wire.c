@@ -253,6 +253,7 @@ ngx_media_wire_attach(ngx_media_wire_t *w, ngx_media_consumer_t *c)
 
     w->nconsumers++;
     w->feed->consumers++;
+    w->feed->players += !c->session->relay;
 }
 
 
@@ -273,12 +274,34 @@ ngx_media_wire_detach(ngx_media_consumer_t *c)
 
     w->nconsumers--;
     w->feed->consumers--;
+    w->feed->players -= !c->session->relay;
 
     if (w->serving == c) {
         w->serving = NULL;
     }
 
     c->wire = NULL;
+}
+
+
+ngx_media_session_t *
+ngx_media_wire_player(ngx_media_wire_t *w)
+{
+    ngx_queue_t           *q;
+    ngx_media_consumer_t  *c;
+
+    for (q = ngx_queue_head(&w->consumers);
+         q != ngx_queue_sentinel(&w->consumers);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_media_consumer_t, queue);
+
+        if (!c->session->relay) {
+            return c->session;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -36,16 +36,9 @@ static void ngx_media_event_exit(void);
 
 
 static const ngx_media_service_t  ngx_media_event_service = {
-    NULL,                              /* publish */
-    NULL,                              /* unpublish */
-    NULL,                              /* demand */
-    ngx_media_event_tick,              /* tick */
-    NULL,                              /* shrink */
-    NULL,                              /* changed */
-    NULL,                              /* second */
-    ngx_media_event_exit,              /* exit */
-    NULL,                              /* segment */
-    ngx_media_event_told               /* told */
+    .tick = ngx_media_event_tick,
+    .exit = ngx_media_event_exit,
+    .told = ngx_media_event_told
 };
 
 

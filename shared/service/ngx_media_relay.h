@@ -14,6 +14,9 @@
  * (PUSH) by the names in the call.  It says when media flows, and when it is
  * over, from its own events only.  All in one worker.
  *
+ * A URL without a path (and whatever else names a stream in its protocol)
+ * asks the peer for the app and stream of the call, of the vhost peer_vhost.
+ *
  *   dial() --> ngx_media_relay_connected() --> ngx_media_relay_ended()
  *         \--------------------------------->/
  *         \--> hangup()                  (the relay wants it no more)
@@ -57,11 +60,14 @@ struct ngx_media_relay_call_s {
     ngx_str_t                  app;
     ngx_str_t                  stream;
     ngx_str_t                  args;
+    ngx_str_t                  peer_vhost; /* to ask the peer for, or "" */
     ngx_msec_t                 timeout;    /* ms; to be connected */
     ngx_log_t                 *log;
 
     /* of the dialler */
     void                      *ctx;
+    ngx_media_session_t       *session;    /* as soon as there is one, for the
+                                            * statistics; or NULL */
 };
 
 
@@ -108,7 +114,8 @@ ngx_int_t ngx_media_dialler_add(ngx_cycle_t *cycle,
 void ngx_media_relay_connected(ngx_media_relay_call_t *call);
 
 /*
- * The call is over; it may not be touched any more.  why: one of
+ * The call is over; it may not be touched any more, and neither may the
+ * strings that it had.  why: one of
  * ngx_media_relay_end_e; text: a static text for the log and the API.
  */
 void ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,

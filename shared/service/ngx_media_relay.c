@@ -1,0 +1,771 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L3: one relay: it calls one address after the other, one URL after the
+ * other, and after all of them failed waits, longer each time.
+ *
+ * Whatever goes on does so from the relay's timer, so that nothing ever
+ * happens inside of a call that somebody made (a player's first word, ended()
+ * of a dialler).  The timer is cancelable: a worker that leaves does not stay
+ * for calls that may succeed some day; for those that did it stays by the
+ * timers of their sessions.
+ */
+
+
+#include "ngx_media_relay_hub.h"
+#include "ngx_media_web_curl.h"
+
+
+static u_char *ngx_media_relay_log_handler(ngx_log_t *log, u_char *buf,
+    size_t len);
+static void ngx_media_relay_state(ngx_media_relay_t *r, ngx_uint_t state);
+static void ngx_media_relay_timer(ngx_event_t *ev);
+static void ngx_media_relay_attempt(ngx_media_relay_t *r);
+static ngx_int_t ngx_media_relay_literal(ngx_media_relay_t *r);
+static ngx_int_t ngx_media_relay_resolve(ngx_media_relay_t *r,
+    ngx_media_web_conf_t *wcf);
+static void ngx_media_relay_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_int_t ngx_media_relay_addrs(ngx_media_relay_t *r,
+    ngx_resolver_ctx_t *ctx);
+static void ngx_media_relay_dial(ngx_media_relay_t *r);
+static void ngx_media_relay_over(ngx_media_relay_t *r);
+static void ngx_media_relay_failed(ngx_media_relay_t *r, const char *error);
+static void ngx_media_relay_later(ngx_media_relay_t *r);
+static void ngx_media_relay_say(ngx_media_relay_t *r, const char *error);
+static ngx_media_relay_t *ngx_media_relay_of(ngx_media_relay_call_t *call);
+
+
+static ngx_queue_t  ngx_media_relays;
+
+
+ngx_queue_t *
+ngx_media_relay_all(void)
+{
+    if (ngx_media_relays.next == NULL) {
+        ngx_queue_init(&ngx_media_relays);
+    }
+
+    return &ngx_media_relays;
+}
+
+
+/* --- what it is --------------------------------------------------------- */
+
+ngx_media_relay_t *
+ngx_media_relay_new(ngx_uint_t way, const ngx_str_t *text, ngx_uint_t n)
+{
+    ngx_uint_t          i;
+    ngx_pool_t         *pool;
+    ngx_media_relay_t  *r;
+
+    pool = ngx_create_pool(2048, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    r = ngx_pcalloc(pool, sizeof(ngx_media_relay_t));
+    if (r == NULL) {
+        goto failed;
+    }
+
+    for (i = 0; i < NGX_MEDIA_TEXT_MAX; i++) {
+
+        if (text[i].len == 0) {
+            continue;
+        }
+
+        r->text[i].data = ngx_pstrdup(pool, (ngx_str_t *) &text[i]);
+        if (r->text[i].data == NULL) {
+            goto failed;
+        }
+
+        r->text[i].len = text[i].len;
+    }
+
+    r->to = ngx_pcalloc(pool, n * sizeof(ngx_media_relay_to_t));
+    if (r->to == NULL) {
+        goto failed;
+    }
+
+    r->pool = pool;
+    r->way = way;
+    r->entry = NGX_MEDIA_NONE;
+    r->pause = NGX_MEDIA_RELAY_PAUSE;
+    r->since = ngx_current_msec;
+    r->wanted = ngx_media_msec();
+
+    r->log = *ngx_cycle->log;
+    r->log.handler = ngx_media_relay_log_handler;
+    r->log.data = r;
+    r->log.action = NULL;
+
+    r->dummy.fd = (ngx_socket_t) -1;
+    r->dummy.data = r;
+    r->timer.data = &r->dummy;
+    r->timer.log = &r->log;
+    r->timer.handler = ngx_media_relay_timer;
+    r->timer.cancelable = 1;
+
+    ngx_queue_insert_tail(ngx_media_relay_all(), &r->queue);
+
+    return r;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+static u_char *
+ngx_media_relay_log_handler(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char             *p, *last;
+    ngx_str_t          *text;
+    ngx_media_relay_t  *r;
+
+    r = log->data;
+    p = buf;
+    last = buf + len;
+    text = r->text;
+
+    if (r->nto) {
+        p = ngx_slprintf(p, last, ", relay: %s \"%V\"",
+                         r->way == NGX_MEDIA_RELAY_PULL ? "from" : "to",
+                         &r->to[r->cur].shown);
+    }
+
+    if (r->dialled && r->naddrs) {
+        p = ngx_slprintf(p, last, " at %V", &r->call.addr_text);
+    }
+
+    return ngx_slprintf(p, last, ", media: %V %V/%V",
+                        &text[NGX_MEDIA_TEXT_VHOST], &text[NGX_MEDIA_TEXT_APP],
+                        &text[NGX_MEDIA_TEXT_STREAM]);
+}
+
+
+ngx_int_t
+ngx_media_relay_add(ngx_media_relay_t *r, const ngx_str_t *url,
+    ngx_media_relay_target_t *target)
+{
+    const char            *error;
+    ngx_media_relay_to_t  *to;
+
+    to = &r->to[r->nto];
+
+    error = ngx_media_relay_url(r->pool, ngx_media_relay_main_conf(), r->way,
+                                url, &to->url, &to->dialler);
+
+    if (error) {
+        ngx_log_error(NGX_LOG_WARN, &r->log, 0,
+                      "a URL of %uz bytes to relay to is refused: %s",
+                      url->len, error);
+        return NGX_DECLINED;
+    }
+
+    to->target = target;
+
+    if (ngx_media_relay_shown(r->pool, &to->url,
+                              &r->text[NGX_MEDIA_TEXT_STREAM], &to->shown)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->nto++;
+
+    return NGX_OK;
+}
+
+
+/* vhost: instead of that of the stream, for values; "": that */
+
+ngx_int_t
+ngx_media_relay_add_all(ngx_media_relay_t *r, ngx_array_t *targets,
+    const ngx_str_t *vhost)
+{
+    ngx_str_t                  url, text[NGX_MEDIA_TEXT_MAX];
+    ngx_uint_t                 i;
+    ngx_media_relay_target_t  *t;
+
+    ngx_memcpy(text, r->text, sizeof(text));
+
+    if (vhost->len) {
+        text[NGX_MEDIA_TEXT_VHOST] = *vhost;
+    }
+
+    r->peer_vhost = text[NGX_MEDIA_TEXT_VHOST];
+
+    t = targets->elts;
+
+    for (i = 0; i < targets->nelts; i++) {
+        url = t[i].url;
+
+        /* one that publishes may be all that can be called by it */
+
+        if (!(t[i].dialler->ways & r->way)) {
+            continue;
+        }
+
+        if (t[i].value
+            && ngx_media_value_eval(t[i].value, text, NULL,
+                                    NGX_MEDIA_VALUE_URL, r->pool, &url)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_media_relay_add(r, &url, &t[i]) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return r->nto ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_media_relay_state(ngx_media_relay_t *r, ngx_uint_t state)
+{
+    r->state = state;
+    r->since = ngx_current_msec;
+
+    ngx_media_relay_show(r, NULL);
+}
+
+
+/* --- an attempt --------------------------------------------------------- */
+
+void
+ngx_media_relay_start(ngx_media_relay_t *r)
+{
+    ngx_media_relay_show(r, NULL);
+    ngx_add_timer(&r->timer, 0);
+}
+
+
+void
+ngx_media_relay_hurry(ngx_media_relay_t *r)
+{
+    if (r->state == NGX_MEDIA_RELAY_WAITING && r->timer.timer_set
+        && ngx_current_msec - r->since >= NGX_MEDIA_RELAY_PAUSE)
+    {
+        ngx_add_timer(&r->timer, 0);
+    }
+}
+
+
+static void
+ngx_media_relay_timer(ngx_event_t *ev)
+{
+    ngx_connection_t   *c;
+    ngx_media_relay_t  *r;
+
+    c = ev->data;
+    r = c->data;
+
+    switch (r->state) {
+
+    case NGX_MEDIA_RELAY_WAITING:
+
+        if (r->entry == NGX_MEDIA_NONE
+            && ngx_media_relay_claim(r->key, r->way, NGX_MEDIA_RELAY_YIELD,
+                                     &r->entry)
+               != NGX_OK)
+        {
+            r->entry = NGX_MEDIA_NONE;
+            ngx_add_timer(ev, NGX_MEDIA_RELAY_CLAIM);
+            return;
+        }
+
+        if (r->left) {
+
+            /* nobody publishes it now */
+
+            ngx_add_timer(ev, NGX_MEDIA_RELAY_PAUSE);
+            return;
+        }
+
+        if (r->attempt) {
+            ngx_media_relay_dial(r);
+            return;
+        }
+
+        ngx_media_relay_attempt(r);
+        return;
+
+    case NGX_MEDIA_RELAY_CALLING:
+        ngx_media_relay_over(r);
+        ngx_media_relay_failed(r, "no media came in time");
+        return;
+
+    default:
+        return;
+    }
+}
+
+
+/* the current URL: its addresses first */
+
+static void
+ngx_media_relay_attempt(ngx_media_relay_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_media_relay_to_t      *to;
+    ngx_media_web_conf_t      *wcf;
+    ngx_media_relay_target_t  *t;
+
+    to = &r->to[r->cur];
+    t = to->target;
+
+    r->addr = 0;
+    r->naddrs = 0;
+    r->attempt = ngx_create_pool(1024, ngx_cycle->log);
+
+    if (r->attempt == NULL) {
+        ngx_media_relay_failed(r, "no memory");
+        return;
+    }
+
+    rc = ngx_media_relay_literal(r);
+
+    if (rc == NGX_DECLINED) {
+        wcf = ngx_media_web_conf((ngx_cycle_t *) ngx_cycle);
+
+        if (wcf && wcf->resolver) {
+
+            if (ngx_media_relay_resolve(r, wcf) != NGX_OK) {
+                ngx_media_relay_failed(r, "the resolver can not be asked");
+            }
+
+            return;
+        }
+
+        if (t && t->naddrs) {
+            r->addrs = t->addrs;
+            r->naddrs = t->naddrs;
+            rc = NGX_OK;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_media_relay_failed(r, rc == NGX_ERROR ? "no memory"
+                               : "no \"resolver\" in media{} for its name");
+        return;
+    }
+
+    ngx_media_relay_dial(r);
+}
+
+
+/* NGX_OK; NGX_DECLINED: it is a name; NGX_ERROR */
+
+static ngx_int_t
+ngx_media_relay_literal(ngx_media_relay_t *r)
+{
+    ngx_str_t              *host;
+    ngx_addr_t             *addr;
+    ngx_uint_t              i;
+    ngx_media_relay_url_t  *url;
+
+    static ngx_str_t  local[] = {
+        ngx_string("127.0.0.1"), ngx_string("::1")
+    };
+
+    url = &r->to[r->cur].url;
+    host = &url->host;
+
+    r->addrs = ngx_palloc(r->attempt, 2 * sizeof(ngx_addr_t));
+    if (r->addrs == NULL) {
+        return NGX_ERROR;
+    }
+
+    addr = r->addrs;
+
+    /* RFC 6761, 6.3: nobody is asked for this name */
+
+    if (host->len == 9 && ngx_strncmp(host->data, "localhost", 9) == 0) {
+
+        for (i = 0; i < 2; i++) {
+
+            if (ngx_parse_addr(r->attempt, &addr[r->naddrs], local[i].data,
+                               local[i].len)
+                == NGX_OK)
+            {
+                ngx_inet_set_port(addr[r->naddrs].sockaddr, url->port);
+                r->naddrs++;
+            }
+        }
+
+        return r->naddrs ? NGX_OK : NGX_ERROR;
+    }
+
+    switch (ngx_parse_addr(r->attempt, addr, host->data, host->len)) {
+
+    case NGX_OK:
+        ngx_inet_set_port(addr->sockaddr, url->port);
+        r->naddrs = 1;
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return NGX_DECLINED;
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+static ngx_int_t
+ngx_media_relay_resolve(ngx_media_relay_t *r, ngx_media_web_conf_t *wcf)
+{
+    ngx_resolver_ctx_t  *ctx;
+
+    ctx = ngx_resolve_start(wcf->resolver, NULL);
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_ERROR;
+    }
+
+    ctx->name = r->to[r->cur].url.host;
+    ctx->handler = ngx_media_relay_resolved;
+    ctx->data = r;
+    ctx->timeout = wcf->resolver_timeout;
+
+    r->dns = ctx;
+    ngx_media_relay_state(r, NGX_MEDIA_RELAY_RESOLVING);
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+
+        /* it is freed */
+
+        r->dns = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* it may be called from inside of ngx_resolve_name() */
+
+static void
+ngx_media_relay_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_int_t           rc;
+    const char         *error;
+    ngx_media_relay_t  *r;
+
+    r = ctx->data;
+    error = NULL;
+
+    if (ctx->state) {
+        error = ngx_resolver_strerror(ctx->state);
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = ngx_media_relay_addrs(r, ctx);
+    }
+
+    r->dns = NULL;
+    ngx_resolve_name_done(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_media_relay_failed(r, error ? error : "no memory");
+        return;
+    }
+
+    /* the next step is the timer's */
+
+    ngx_media_relay_state(r, NGX_MEDIA_RELAY_WAITING);
+    ngx_add_timer(&r->timer, 0);
+}
+
+
+static ngx_int_t
+ngx_media_relay_addrs(ngx_media_relay_t *r, ngx_resolver_ctx_t *ctx)
+{
+    ngx_uint_t   i, n;
+    ngx_addr_t  *addrs;
+
+    n = ngx_min(ctx->naddrs, NGX_MEDIA_RELAY_ADDRS);
+
+    addrs = ngx_pcalloc(r->attempt, n * sizeof(ngx_addr_t));
+    if (addrs == NULL || n == 0) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        addrs[i].socklen = ctx->addrs[i].socklen;
+        addrs[i].sockaddr = ngx_palloc(r->attempt, addrs[i].socklen);
+
+        if (addrs[i].sockaddr == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(addrs[i].sockaddr, ctx->addrs[i].sockaddr,
+                   addrs[i].socklen);
+        ngx_inet_set_port(addrs[i].sockaddr, r->to[r->cur].url.port);
+    }
+
+    r->addrs = addrs;
+    r->naddrs = n;
+
+    return NGX_OK;
+}
+
+
+/* the current address */
+
+static void
+ngx_media_relay_dial(ngx_media_relay_t *r)
+{
+    u_char                  *p;
+    ngx_addr_t              *addr;
+    ngx_media_relay_to_t    *to;
+    ngx_media_relay_call_t  *call;
+
+    to = &r->to[r->cur];
+    addr = &r->addrs[r->addr];
+    call = &r->call;
+
+    ngx_memzero(call, sizeof(ngx_media_relay_call_t));
+
+    p = ngx_pnalloc(r->attempt, NGX_SOCKADDR_STRLEN);
+    if (p == NULL) {
+        ngx_media_relay_failed(r, "no memory");
+        return;
+    }
+
+    call->way = r->way;
+    call->url = to->url;
+    call->sockaddr = addr->sockaddr;
+    call->socklen = addr->socklen;
+    call->addr_text.data = p;
+    call->addr_text.len = ngx_sock_ntop(addr->sockaddr, addr->socklen, p,
+                                        NGX_SOCKADDR_STRLEN, 1);
+    call->vhost = r->text[NGX_MEDIA_TEXT_VHOST];
+    call->app = r->text[NGX_MEDIA_TEXT_APP];
+    call->stream = r->text[NGX_MEDIA_TEXT_STREAM];
+    call->args = r->text[NGX_MEDIA_TEXT_ARGS];
+    call->peer_vhost = r->peer_vhost;
+    call->timeout = NGX_MEDIA_RELAY_TIMEOUT;
+    call->log = &r->log;
+
+    if (call->peer_vhost.len == sizeof(NGX_MEDIA_DEFAULT_VHOST) - 1
+        && ngx_strncmp(call->peer_vhost.data, NGX_MEDIA_DEFAULT_VHOST,
+                       call->peer_vhost.len)
+           == 0)
+    {
+        ngx_str_null(&call->peer_vhost);
+    }
+
+    ngx_media_relay_state(r, NGX_MEDIA_RELAY_CALLING);
+
+    if (to->dialler->dial(call) != NGX_OK) {
+        ngx_media_relay_failed(r, "the call can not begin");
+        return;
+    }
+
+    r->dialled = 1;
+
+    /* whatever the dialler does, it is not waited for longer */
+
+    ngx_add_timer(&r->timer, NGX_MEDIA_RELAY_FLOW);
+}
+
+
+/* --- what the dialler says ---------------------------------------------- */
+
+static ngx_media_relay_t *
+ngx_media_relay_of(ngx_media_relay_call_t *call)
+{
+    return (ngx_media_relay_t *) ((u_char *) call
+                                  - offsetof(ngx_media_relay_t, call));
+}
+
+
+void
+ngx_media_relay_connected(ngx_media_relay_call_t *call)
+{
+    ngx_uint_t          level;
+    ngx_media_relay_t  *r;
+
+    r = ngx_media_relay_of(call);
+
+    if (!r->dialled || r->state == NGX_MEDIA_RELAY_CONNECTED) {
+        return;
+    }
+
+    if (r->timer.timer_set) {
+        ngx_del_timer(&r->timer);
+    }
+
+    ngx_media_relay_state(r, NGX_MEDIA_RELAY_CONNECTED);
+
+    level = r->noted ? NGX_LOG_NOTICE : NGX_LOG_INFO;
+
+    ngx_log_error(level, &r->log, 0, "relay is connected");
+
+    r->noted = 0;
+}
+
+
+void
+ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
+    const char *text)
+{
+    ngx_media_relay_t  *r;
+
+    static const char  *whys[] = {
+        "closed", "refused", "unreachable", "broken", "failed"
+    };
+
+    r = ngx_media_relay_of(call);
+
+    if (!r->dialled) {
+        return;
+    }
+
+    if (text == NULL) {
+        text = whys[ngx_min(why, NGX_MEDIA_RELAY_FAILED)];
+    }
+
+    if (call->session && call->session->client) {
+        r->bytes += call->session->client->recv_bytes
+                    + call->session->client->send_bytes;
+    }
+
+    r->dialled = 0;
+
+    ngx_media_relay_failed(r, text);
+}
+
+
+/* --- what follows ------------------------------------------------------- */
+
+/* the call ends because we want it */
+
+static void
+ngx_media_relay_over(ngx_media_relay_t *r)
+{
+    if (!r->dialled) {
+        return;
+    }
+
+    if (r->call.session && r->call.session->client) {
+        r->bytes += r->call.session->client->recv_bytes
+                    + r->call.session->client->send_bytes;
+    }
+
+    r->dialled = 0;
+    r->to[r->cur].dialler->hangup(&r->call);
+}
+
+
+/* the next address, the next URL, or a pause */
+
+static void
+ngx_media_relay_failed(ngx_media_relay_t *r, const char *error)
+{
+    ngx_uint_t  lasted;
+
+    lasted = (r->state == NGX_MEDIA_RELAY_CONNECTED);
+
+    ngx_media_relay_say(r, error);
+
+    if (lasted && ngx_current_msec - r->since >= NGX_MEDIA_RELAY_STABLE) {
+        r->pause = NGX_MEDIA_RELAY_PAUSE;
+        r->tried = 0;
+    }
+
+    r->state = NGX_MEDIA_RELAY_WAITING;
+    r->since = ngx_current_msec;
+
+    ngx_media_relay_show(r, error);
+
+    if (!lasted && ++r->addr < r->naddrs) {
+        ngx_add_timer(&r->timer, 1);
+        return;
+    }
+
+    if (r->attempt) {
+        ngx_destroy_pool(r->attempt);
+        r->attempt = NULL;
+    }
+
+    r->naddrs = 0;
+    r->cur = (r->cur + 1) % r->nto;
+
+    if (++r->tried < r->nto) {
+        ngx_add_timer(&r->timer, 1);
+        return;
+    }
+
+    r->tried = 0;
+
+    if (r->way == NGX_MEDIA_RELAY_PULL) {
+        ngx_media_relay_pull_missing(r);
+    }
+
+    ngx_media_relay_later(r);
+}
+
+
+/* up to a fifth longer: not all that lost a server come back at once */
+
+static void
+ngx_media_relay_later(ngx_media_relay_t *r)
+{
+    ngx_add_timer(&r->timer,
+                  r->pause + (ngx_msec_t) ngx_random() % (r->pause / 5));
+
+    r->pause = ngx_min(r->pause * 2, NGX_MEDIA_RELAY_PAUSE_MAX);
+}
+
+
+/* once as a warning, then quietly until it worked again */
+
+static void
+ngx_media_relay_say(ngx_media_relay_t *r, const char *error)
+{
+    ngx_uint_t  level;
+
+    level = r->noted ? NGX_LOG_INFO : NGX_LOG_WARN;
+
+    ngx_log_error(level, &r->log, 0,
+                  r->state == NGX_MEDIA_RELAY_CONNECTED
+                  ? "relay has lost its peer: %s" : "relay failed: %s", error);
+
+    r->noted = 1;
+}
+
+
+void
+ngx_media_relay_free(ngx_media_relay_t *r)
+{
+    ngx_media_relay_over(r);
+
+    if (r->dns) {
+        ngx_resolve_name_done(r->dns);
+    }
+
+    if (r->timer.timer_set) {
+        ngx_del_timer(&r->timer);
+    }
+
+    if (r->entry != NGX_MEDIA_NONE) {
+        ngx_media_relay_release(r->entry);
+    }
+
+    ngx_queue_remove(&r->queue);
+
+    if (r->attempt) {
+        ngx_destroy_pool(r->attempt);
+    }
+
+    ngx_destroy_pool(r->pool);
+}
