@@ -254,7 +254,8 @@ typedef enum {
     NGX_MEDIA_CLIENT_RTC_PUBLISH,
     NGX_MEDIA_CLIENT_SRT_PLAY,
     NGX_MEDIA_CLIENT_SRT_PUBLISH,
-    NGX_MEDIA_CLIENT_FLV_PUBLISH           /* HTTP push */
+    NGX_MEDIA_CLIENT_FLV_PUBLISH,          /* HTTP push */
+    NGX_MEDIA_CLIENT_MPEGTS_PUBLISH        /* mpegts-publish */
 } ngx_media_client_type_e;
 
 

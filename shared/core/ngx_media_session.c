@@ -1111,7 +1111,8 @@ ngx_media_client_type_name(ngx_uint_t type)
     static const char  *names[] = {
         "Unknown", "rtmp-play", "flash-publish", "fmle-publish",
         "haivision-publish", "flv-play", "hls-play", "rtc-play",
-        "rtc-publish", "srt-play", "srt-publish", "flv-publish"
+        "rtc-publish", "srt-play", "srt-publish", "flv-publish",
+        "mpegts-publish"
     };
 
     if (type >= sizeof(names) / sizeof(names[0])) {

@@ -1,0 +1,396 @@
+
+/*
+ * Copyright (C) the nginx media suite authors
+ *
+ * L4: datagrams of mpegts { }: of whom they are, and who is let in.
+ *
+ * While one publishes, others are counted and left out.  The same host with
+ * another port is an encoder that was started again: he is let in as soon as
+ * the one before is silent for a moment, others when he has timed out.
+ *
+ * Who was refused is not asked about with each datagram: he waits 2 seconds,
+ * then 4, up to 30.
+ */
+
+
+#include "ngx_mpegts.h"
+
+
+#define NGX_MPEGTS_AGAIN         1000       /* ms, a host with another port */
+
+#define NGX_MPEGTS_BUSY          1000       /* ms until who was refused ... */
+#define NGX_MPEGTS_PAUSE         2000
+#define NGX_MPEGTS_KICKED        10000
+#define NGX_MPEGTS_PAUSES        30000      /* ... at most */
+
+
+static ngx_uint_t ngx_mpegts_other(ngx_mpegts_port_t *port,
+    struct sockaddr *sa, socklen_t socklen);
+static void ngx_mpegts_newcomer(ngx_mpegts_port_t *port, struct sockaddr *sa,
+    socklen_t socklen, u_char *pos, u_char *end);
+static ngx_mpegts_refused_t *ngx_mpegts_refused(ngx_mpegts_port_t *port,
+    struct sockaddr *sa, socklen_t socklen);
+static ngx_connection_t *ngx_mpegts_connection(ngx_mpegts_port_t *port,
+    u_char *pos, u_char *end);
+static ngx_int_t ngx_mpegts_connection_fill(ngx_mpegts_port_t *port,
+    ngx_connection_t *c, u_char *pos, u_char *end);
+static ssize_t ngx_mpegts_recv(ngx_connection_t *c, u_char *buf, size_t size);
+static void ngx_mpegts_connection_cleanup(void *data);
+
+
+void
+ngx_mpegts_datagram(ngx_mpegts_port_t *port, struct sockaddr *sa,
+    socklen_t socklen, u_char *pos, u_char *end)
+{
+    ngx_uint_t               rtp;
+    ngx_mpegts_refused_t    *refused;
+    ngx_media_rtp_ts_kind_e  kind;
+
+    kind = ngx_media_rtp_ts_kind(pos, end);
+    rtp = port->conf->rtp;
+
+    if ((kind == NGX_MEDIA_RTP_TS_RTP && rtp == NGX_MPEGTS_RTP_OFF)
+        || (kind == NGX_MEDIA_RTP_TS_RAW && rtp == NGX_MPEGTS_RTP_ON))
+    {
+        kind = NGX_MEDIA_RTP_TS_NONE;
+    }
+
+    if (port->session) {
+
+        if (ngx_cmp_sockaddr(sa, socklen, &port->sockaddr.sockaddr,
+                             port->socklen, 1)
+            == NGX_OK)
+        {
+            ngx_mpegts_session_datagram(port->session, pos, end, kind);
+            return;
+        }
+
+        if (kind == NGX_MEDIA_RTP_TS_NONE
+            || !ngx_mpegts_other(port, sa, socklen))
+        {
+            return;
+        }
+    }
+
+    if (kind == NGX_MEDIA_RTP_TS_NONE || port->peer) {
+        return;
+    }
+
+    refused = ngx_mpegts_refused(port, sa, socklen);
+
+    if (refused
+        && (ngx_msec_int_t) (refused->until - ngx_current_msec) > 0)
+    {
+        return;
+    }
+
+    ngx_mpegts_newcomer(port, sa, socklen, pos, end);
+}
+
+
+/* 1: the session is over, he may come */
+
+static ngx_uint_t
+ngx_mpegts_other(ngx_mpegts_port_t *port, struct sockaddr *sa,
+    socklen_t socklen)
+{
+    size_t                 n, m;
+    u_char                 text[NGX_SOCKADDR_STRLEN];
+    u_char                 own[NGX_SOCKADDR_STRLEN];
+    ngx_mpegts_session_t  *s;
+
+    s = port->session;
+
+    if (ngx_current_msec - s->heard >= NGX_MPEGTS_AGAIN
+        && ngx_cmp_sockaddr(sa, socklen, &port->sockaddr.sockaddr,
+                            port->socklen, 0)
+           == NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "MPEG-TS sender goes on from another port");
+
+        ngx_mpegts_session_close(s, NGX_STREAM_OK);
+        return 1;
+    }
+
+    if (s->foreign++ == 0) {
+        n = ngx_sock_ntop(sa, socklen, text, NGX_SOCKADDR_STRLEN, 1);
+        m = ngx_sock_ntop(&port->sockaddr.sockaddr, port->socklen, own,
+                          NGX_SOCKADDR_STRLEN, 1);
+
+        ngx_log_error(NGX_LOG_WARN, s->connection->log, 0,
+                      "MPEG-TS of %*s is left out while %*s sends",
+                      n, text, m, own);
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_mpegts_newcomer(ngx_mpegts_port_t *port, struct sockaddr *sa,
+    socklen_t socklen, u_char *pos, u_char *end)
+{
+    ngx_connection_t  *c;
+
+    if (ngx_exiting || ngx_terminate) {
+        return;
+    }
+
+    ngx_memcpy(&port->sockaddr, sa, socklen);
+    port->socklen = socklen;
+    port->dropped = 0;
+    port->dropped_logged = 0;
+
+    c = ngx_mpegts_connection(port, pos, end);
+
+    if (c == NULL) {
+        ngx_mpegts_refuse(port, NGX_MEDIA_REASON_FULL);
+        return;
+    }
+
+    port->peer = c;
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, 1);
+    (void) ngx_atomic_fetch_add(ngx_stat_handled, 1);
+#endif
+
+    /* until he is let in, what he sends stays in the socket */
+
+    ngx_mpegts_listen_pause(port);
+
+    /* it may be gone when this returns */
+
+    port->listening->handler(c);
+}
+
+
+static ngx_mpegts_refused_t *
+ngx_mpegts_refused(ngx_mpegts_port_t *port, struct sockaddr *sa,
+    socklen_t socklen)
+{
+    ngx_uint_t             i;
+    ngx_mpegts_refused_t  *refused;
+
+    for (i = 0; i < NGX_MPEGTS_REFUSED; i++) {
+        refused = &port->refused[i];
+
+        if (refused->socklen
+            && ngx_cmp_sockaddr(&refused->sockaddr.sockaddr, refused->socklen,
+                                sa, socklen, 0)
+               == NGX_OK)
+        {
+            return refused;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_mpegts_refuse(ngx_mpegts_port_t *port, ngx_uint_t reason)
+{
+    ngx_uint_t             i;
+    ngx_mpegts_refused_t  *refused;
+
+    refused = ngx_mpegts_refused(port, &port->sockaddr.sockaddr,
+                                 port->socklen);
+
+    if (refused == NULL) {
+        refused = &port->refused[0];
+
+        for (i = 1; i < NGX_MPEGTS_REFUSED; i++) {
+
+            if ((ngx_msec_int_t) (port->refused[i].until - refused->until) < 0)
+            {
+                refused = &port->refused[i];
+            }
+        }
+
+        refused->sockaddr = port->sockaddr;
+        refused->socklen = port->socklen;
+        refused->pause = 0;
+    }
+
+    switch (reason) {
+
+    case NGX_MEDIA_REASON_BUSY:
+    case NGX_MEDIA_REASON_FULL:
+    case NGX_MEDIA_REASON_LIMIT:
+        refused->pause = NGX_MPEGTS_BUSY;
+        break;
+
+    case NGX_MEDIA_REASON_KICKED:
+    case NGX_MEDIA_REASON_REPLACED:
+        refused->pause = ngx_max(refused->pause, NGX_MPEGTS_KICKED);
+        break;
+
+    default:
+        refused->pause = refused->pause ? refused->pause * 2
+                                        : NGX_MPEGTS_PAUSE;
+        break;
+    }
+
+    refused->pause = ngx_min(refused->pause, NGX_MPEGTS_PAUSES);
+    refused->until = ngx_current_msec + refused->pause;
+}
+
+
+void
+ngx_mpegts_welcome(ngx_mpegts_port_t *port)
+{
+    ngx_mpegts_refused_t  *refused;
+
+    refused = ngx_mpegts_refused(port, &port->sockaddr.sockaddr,
+                                 port->socklen);
+    if (refused) {
+        refused->socklen = 0;
+    }
+}
+
+
+/* --- connections ---------------------------------------------------------- */
+
+/* as nginx makes them of datagrams; the first one is in its buffer */
+
+static ngx_connection_t *
+ngx_mpegts_connection(ngx_mpegts_port_t *port, u_char *pos, u_char *end)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(port->fd, ngx_cycle->log);
+
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->shared = 1;
+    c->type = SOCK_DGRAM;
+    c->pool = ngx_create_pool(port->listening->pool_size, ngx_cycle->log);
+
+    if (c->pool == NULL
+        || ngx_mpegts_connection_fill(port, c, pos, end) != NGX_OK)
+    {
+        if (c->pool) {
+            ngx_destroy_pool(c->pool);
+        }
+
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
+
+        return NULL;
+    }
+
+    return c;
+}
+
+
+static ngx_int_t
+ngx_mpegts_connection_fill(ngx_mpegts_port_t *port, ngx_connection_t *c,
+    u_char *pos, u_char *end)
+{
+    ngx_log_t           *log;
+    ngx_listening_t     *ls;
+    ngx_pool_cleanup_t  *cln;
+
+    ls = port->listening;
+
+    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
+    c->sockaddr = ngx_palloc(c->pool, sizeof(ngx_sockaddr_t));
+    c->local_sockaddr = ngx_palloc(c->pool, sizeof(ngx_sockaddr_t));
+    c->buffer = ngx_create_temp_buf(c->pool, end - pos);
+    c->addr_text.data = ngx_pnalloc(c->pool, NGX_SOCKADDR_STRLEN);
+
+    if (log == NULL || c->sockaddr == NULL || c->local_sockaddr == NULL
+        || c->buffer == NULL || c->addr_text.data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    *log = ls->log;
+
+    c->log = log;
+    c->pool->log = log;
+    c->read->log = log;
+    c->write->log = log;
+    c->write->ready = 1;
+
+    c->listening = ls;
+    c->recv = ngx_mpegts_recv;
+    c->send = ngx_udp_send;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+
+    c->socklen = port->socklen;
+    ngx_memcpy(c->sockaddr, &port->sockaddr, port->socklen);
+
+    c->local_socklen = ls->socklen;
+    ngx_memcpy(c->local_sockaddr, ls->sockaddr, ls->socklen);
+
+    c->buffer->last = ngx_cpymem(c->buffer->pos, pos, end - pos);
+
+    c->addr_text.len = ngx_sock_ntop(c->sockaddr, c->socklen,
+                                     c->addr_text.data, NGX_SOCKADDR_STRLEN,
+                                     0);
+
+    /* the last one that can fail: it speaks of what is refused */
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_mpegts_port_t *));
+
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_mpegts_connection_cleanup;
+    *(ngx_mpegts_port_t **) cln->data = port;
+
+    return NGX_OK;
+}
+
+
+/* there is nothing more for modules that read before content handlers do */
+
+static ssize_t
+ngx_mpegts_recv(ngx_connection_t *c, u_char *buf, size_t size)
+{
+    return NGX_AGAIN;
+}
+
+
+/* the connection goes; without a session a phase has refused it */
+
+static void
+ngx_mpegts_connection_cleanup(void *data)
+{
+    ngx_mpegts_port_t **link = data;
+
+    ngx_mpegts_port_t  *port;
+
+    port = *link;
+
+    if (port->session == NULL) {
+        ngx_mpegts_refuse(port, NGX_MEDIA_REASON_DENIED);
+    }
+
+    port->session = NULL;
+    port->peer = NULL;
+
+    ngx_mpegts_listen_idle(port);
+}
+
+
+ngx_mpegts_port_t *
+ngx_mpegts_connection_port(ngx_connection_t *c)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_mpegts_connection_cleanup) {
+            return *(ngx_mpegts_port_t **) cln->data;
+        }
+    }
+
+    return NULL;
+}
