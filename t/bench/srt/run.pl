@@ -10,10 +10,12 @@
 #
 # run.pl [--long] [--duration S] [--rounds N] [--publishers NxKBIT,...]
 #        [--players N,...] [--workers N,...] [--no-floor] [--modules DIR]
-#        [--objs DIR] [--nginx FILE] [--perf FILE]
+#        [--objs DIR] [--nginx FILE] [--threads] [--perf FILE]
 #
 # CPU is run time of all threads of the server (/proc/PID/task/TID/schedstat),
 # so that others on the machine change little in it; per packet of 1316 bytes.
+# --threads tells what the kinds of threads take of it: worker (or the floor's
+# first one), `epoll' our thread that waits for sockets, the rest is libsrt's.
 # --perf writes what `perf record` sees of the server's workers into a file.
 
 use warnings;
@@ -33,7 +35,7 @@ my %o = (duration => 5, rounds => 1, publishers => '100x1000',
     objs => "$here/../../../objs");
 
 GetOptions(\%o, 'long', 'duration=f', 'rounds=i', 'publishers=s', 'players=s',
-    'workers=s', 'floor!', 'objs=s', 'modules=s', 'nginx=s', 'perf=s')
+    'workers=s', 'floor!', 'threads', 'objs=s', 'modules=s', 'nginx=s', 'perf=s')
     or die "see the head of $0\n";
 
 if ($o{long}) {
@@ -133,6 +135,10 @@ sub rows {
         printf "  %-18s %9.1f %9.2f %9.2f %8.2f %8d %9d %7d %6.1f  %s\n",
             $server, $r->{us}, $r->{us} / $floor, $r->{wakes}, $r->{each},
             $r->{threads}, $r->{kb}, $r->{switches}, $r->{tool}, $r->{wrong};
+
+        print '    ', join(', ', map { sprintf '%s %.1f us', $_,
+            $r->{kinds}{$_} } sort { $r->{kinds}{$b} <=> $r->{kinds}{$a} }
+            keys %{$r->{kinds}}), "\n" if $o{threads};
     }
 }
 
@@ -190,6 +196,9 @@ sub run {
         switches => ($after{switches} - $before{switches}) / $took,
         threads => $after{threads},
         kb => $kb,
+        kinds => { map { $_ => ($after{"of $_"} - ($before{"of $_"} // 0))
+            / $took / 1000 / $packets } map { /^of (.*)/ ? $1 : () }
+            keys %after },
         tool => ($tool_after{ns} - $tool{ns}) / $took / 1e7,
         wrong => join(' ', map { "$_:$r{$_}" } grep { $r{$_} }
             qw/ broken lost dropped full /) || 'nothing',
@@ -214,6 +223,11 @@ sub cost {
             $c{switches} += $n // 0;
             $c{own} += $n // 0 if $task =~ m!/task/$p$!;
             $c{threads}++;
+
+            my ($name) = slurp("$task/comm") =~ /^(?:SRT:)?(\w+)/;
+            my $kind = $task =~ m!/task/$p$! ? 'worker'
+                : $name eq 'nginx' ? 'epoll' : $name // '?';
+            $c{"of $kind"} += $ns // 0;
         }
     }
 
