@@ -150,12 +150,13 @@ sub broken {
 }
 
 # Frames of the clip against those that came, from the first to the last that
-# did: { all, lost, damaged, video }.  A damaged one is not of the clip.
+# did: { all, lost, damaged, end }.  A damaged one is not of the clip; end are
+# those behind the last one.
 
 sub losses {
     my ($self, $clip) = @_;
 
-    my %r = (all => 0, lost => 0, damaged => 0, video => 0);
+    my %r = (all => 0, lost => 0, damaged => 0, end => 0);
 
     for my $type (9, 8) {
         my $of = $clip->{$type};
@@ -168,7 +169,7 @@ sub losses {
         my $all = $good[-1] - $good[0] + 1;
 
         $r{all} += $all;
-        $r{video} += $all if $type == 9;
+        $r{end} += keys(%$of) - 1 - $good[-1];
         $r{lost} += $all - @good;
         $r{damaged} += @came - @good;
     }
