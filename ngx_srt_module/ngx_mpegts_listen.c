@@ -11,7 +11,8 @@
  * publisher stays until he stops, as with any other protocol.
  *
  * One timer looks at all sockets: to claim them, to join groups again, to ask
- * the kernel what it dropped.  It holds no worker that leaves.
+ * the kernel what it dropped.  It holds no worker that leaves.  Who has his
+ * share of the sockets claims others more seldom.
  */
 
 
@@ -19,6 +20,7 @@
 
 
 #define NGX_MPEGTS_TICK          100        /* ms */
+#define NGX_MPEGTS_PATIENCE      3          /* ticks, of who has his share */
 #define NGX_MPEGTS_JOIN          5000       /* ms */
 #define NGX_MPEGTS_SECOND        1000
 
@@ -41,6 +43,8 @@ static ngx_int_t ngx_mpegts_listen_batch(ngx_mpegts_port_t *port,
 
 static ngx_mpegts_port_t  *ngx_mpegts_ports;
 static ngx_uint_t          ngx_mpegts_nports;
+static ngx_uint_t          ngx_mpegts_share;       /* of one worker */
+static ngx_uint_t          ngx_mpegts_ticks;
 static ngx_event_t         ngx_mpegts_timer;
 
 /* pages of it are there where datagrams are large */
@@ -54,6 +58,7 @@ ngx_int_t
 ngx_mpegts_listen_init(ngx_cycle_t *cycle)
 {
     ngx_uint_t        i, n;
+    ngx_core_conf_t  *ccf;
     ngx_listening_t  *ls;
 
     ls = cycle->listening.elts;
@@ -88,6 +93,10 @@ ngx_mpegts_listen_init(ngx_cycle_t *cycle)
 
         ngx_mpegts_nports++;
     }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    ngx_mpegts_share = (n - 1) / ngx_max(ccf->worker_processes, 1) + 1;
 
     ngx_mpegts_timer.handler = ngx_mpegts_listen_timer;
     ngx_mpegts_timer.log = cycle->log;
@@ -212,10 +221,17 @@ ngx_mpegts_listen_conf(ngx_listening_t *ls)
 static void
 ngx_mpegts_listen_timer(ngx_event_t *ev)
 {
-    ngx_uint_t          i, more;
+    ngx_uint_t          i, have, more;
     ngx_mpegts_port_t  *port;
 
+    have = 0;
     more = 0;
+
+    for (i = 0; i < ngx_mpegts_nports; i++) {
+        have += ngx_mpegts_ports[i].reader ? 1 : 0;
+    }
+
+    ngx_mpegts_ticks++;
 
     for (i = 0; i < ngx_mpegts_nports; i++) {
         port = &ngx_mpegts_ports[i];
@@ -225,7 +241,14 @@ ngx_mpegts_listen_timer(ngx_event_t *ev)
             more = 1;
 
         } else if (!ngx_exiting && !ngx_terminate) {
-            ngx_mpegts_listen_claim(port);
+
+            if (have < ngx_mpegts_share
+                || ngx_mpegts_ticks % NGX_MPEGTS_PATIENCE == 0)
+            {
+                ngx_mpegts_listen_claim(port);
+                have += port->reader ? 1 : 0;
+            }
+
             more = 1;
         }
     }
@@ -390,6 +413,18 @@ ngx_mpegts_listen_handler(ngx_event_t *ev)
 
     c = ev->data;
     port = c->data;
+
+    /* worker_shutdown_timeout */
+
+    if (c->close) {
+
+        if (port->session) {
+            ngx_mpegts_session_close(port->session, NGX_STREAM_OK);
+        }
+
+        ngx_mpegts_listen_close(port);
+        return;
+    }
 
     /* behind the one that makes a session the others may have to wait */
 

@@ -87,11 +87,10 @@ ngx_mpegts_handler(ngx_stream_session_t *ss)
 
     if (s->port) {
         s->port->session = s;
-
-    } else {
-        c->read->handler = ngx_mpegts_read_handler;
-        c->write->handler = ngx_mpegts_write_handler;
     }
+
+    c->read->handler = ngx_mpegts_read_handler;
+    c->write->handler = ngx_mpegts_write_handler;
 
     s->heard = ngx_current_msec;
     ngx_add_timer(&s->timer, s->conf->timeout);
@@ -471,6 +470,8 @@ ngx_mpegts_session_silence(ngx_event_t *ev)
 
 /* --- TCP ------------------------------------------------------------------ */
 
+/* over UDP only when worker_shutdown_timeout ends it */
+
 static void
 ngx_mpegts_read_handler(ngx_event_t *rev)
 {
@@ -485,6 +486,10 @@ ngx_mpegts_read_handler(ngx_event_t *rev)
 
     if (c->close) {
         ngx_mpegts_session_close(s, NGX_STREAM_OK);
+        return;
+    }
+
+    if (s->port) {
         return;
     }
 

@@ -526,13 +526,21 @@ sub kill_worker {
 
     my $count = $self->workers();
 
-    $self->{_killed}{$pid} = 1;
+    $self->killed($pid);
     kill $signal || 'KILL', $pid;
 
     return wait_until(sub {
         my @now = $self->workers();
         return @now >= $count && !grep { $_ == $pid } @now;
     }, 10);
+}
+
+# One that the test kills by itself: no alert of it is a fault.
+
+sub killed {
+    my ($self, $pid) = @_;
+    $self->{_killed}{$pid} = 1;
+    return $self;
 }
 
 ###############################################################################
