@@ -23,7 +23,7 @@ use strict;
 
 use base qw/ Exporter Test::Nginx::Player /;
 
-our @EXPORT = qw/ ts_clip srt_url srt_send srt_play flv_digest /;
+our @EXPORT = qw/ ts_clip srt_url srt_send srt_play srt_tool flv_digest /;
 
 use Digest::MD5 qw/ md5 /;
 use Time::HiRes qw/ time /;
@@ -82,6 +82,23 @@ sub srt_play {
         $url, $file);
 
     return $self;
+}
+
+# t/bench/srt/srt_load, built where it is older than its source.
+
+sub srt_tool {
+    my $source = "$Test::Nginx::ROOT/t/bench/srt/srt_load.c";
+    my $dir = ($ENV{TEST_NGINX_OBJS} || "$Test::Nginx::ROOT/objs")
+        . '/bench/srt';
+    my $tool = "$dir/srt_load";
+
+    if (!-x $tool || -M $tool > -M $source) {
+        my $cc = $ENV{CC} || 'cc';
+        my $out = `mkdir -p '$dir' && $cc -O2 -o '$tool' '$source' -lsrt 2>&1`;
+        die "srt_load: $out\n" if $?;
+    }
+
+    return $tool;
 }
 
 # Reads on; closed is set when its program has ended.
