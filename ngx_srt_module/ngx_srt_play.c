@@ -14,9 +14,9 @@
  *
  * Two bounds keep a GOP of the cache from running over the peer: the time of
  * the stream goes by NGX_SRT_FAST times as fast as time itself at most, or the
- * bytes as NGX_SRT_PACE, whichever is more; and what is not acknowledged is two
- * seconds of the stream at most.  libsrt spreads the packets themselves
- * (SRTO_MAXBW).  Its sender drops nothing by age (SRTO_SNDDROPDELAY): what it
+ * bytes as NGX_SRT_PACE, whichever is more, and half as fast each time that
+ * packets get lost by it; and what is not acknowledged is two seconds of the
+ * stream at most.  libsrt spreads the packets themselves (SRTO_MAXBW).  Its sender drops nothing by age (SRTO_SNDDROPDELAY): what it
  * holds has a bound here, and behind that a player that can not follow jumps
  * from one keyframe to a newer one, where libsrt would tear holes.
  *
@@ -33,12 +33,16 @@
 #define NGX_SRT_SPANS      16
 #define NGX_SRT_BURST      256            /* messages in a row */
 
-#define NGX_SRT_FAST       8              /* times as fast as it plays */
+#define NGX_SRT_FAST       16             /* times as fast as it plays */
+#define NGX_SRT_SLOW       2              /* and never slower */
 #define NGX_SRT_AHEAD      200            /* ms of the stream at once */
 #define NGX_SRT_PACE       1000           /* bytes in a ms */
 #define NGX_SRT_AT_ONCE    262144         /* bytes */
 
-#define NGX_SRT_HELD       524288         /* bytes not acknowledged, at least */
+#define NGX_SRT_SAMPLE     200            /* packets that tell of loss */
+
+#define NGX_SRT_HELD       524288         /* bytes not acknowledged, at first */
+#define NGX_SRT_HELD_MIN   131072
 #define NGX_SRT_SPREAD     25000000       /* bytes/s within a burst */
 
 #define NGX_SRT_POLL       10             /* ms */
@@ -68,6 +72,10 @@ struct ngx_srt_out_s {
     ngx_msec_t                 mark;      /* when there was nothing to send */
     int64_t                    mark_passed;
     uint64_t                   mark_bytes;
+
+    ngx_uint_t                 fast;      /* times as fast as it plays */
+    int64_t                    sent;      /* packets, when last seen */
+    int64_t                    lost;
 };
 
 
@@ -90,6 +98,7 @@ static ngx_int_t ngx_srt_play_go(ngx_srt_session_t *s);
 static ngx_int_t ngx_srt_send(ngx_srt_session_t *s);
 static ngx_int_t ngx_srt_play_full(ngx_srt_session_t *s);
 static ngx_uint_t ngx_srt_play_room(ngx_srt_session_t *s);
+static void ngx_srt_play_loss(ngx_srt_session_t *s);
 static size_t ngx_srt_play_held(ngx_srt_session_t *s);
 static void ngx_srt_play_look(ngx_srt_out_t *out, ngx_msec_t ms);
 static size_t ngx_srt_gather(ngx_media_span_t *spans, ngx_uint_t n,
@@ -308,6 +317,7 @@ ngx_srt_play_start(ngx_srt_session_t *s)
                                sizeof(int64_t));
     }
 
+    out->fast = NGX_SRT_FAST;
     out->since = ngx_current_msec;
     out->mark = ngx_current_msec;
     out->last = ngx_current_msec;
@@ -529,20 +539,55 @@ ngx_srt_play_room(ngx_srt_session_t *s)
     passed = (out->splice.passed - out->mark_passed) / 1000;
     bytes = out->bytes - out->mark_bytes;
 
-    if (passed > (int64_t) (elapsed * NGX_SRT_FAST + NGX_SRT_AHEAD)
+    if (passed > (int64_t) (elapsed * out->fast + NGX_SRT_AHEAD)
         && bytes > elapsed * NGX_SRT_PACE + NGX_SRT_AT_ONCE)
     {
+        ngx_srt_play_loss(s);
         return 0;
     }
 
     limit = NGX_SRT_HELD;
 
     if (out->splice.passed >= 1000000) {
-        limit = ngx_max(limit, out->bytes * 2
-                               / (uint64_t) (out->splice.passed / 1000000));
+        limit = out->bytes * 2 / (uint64_t) (out->splice.passed / 1000000);
+        limit = ngx_max(limit, NGX_SRT_HELD_MIN);
     }
 
     return ngx_srt_play_held(s) <= limit;
+}
+
+
+/* in a burst: one in fifty was lost, so it is too fast */
+
+static void
+ngx_srt_play_loss(ngx_srt_session_t *s)
+{
+    int64_t          sent, lost;
+    ngx_srt_out_t   *out;
+    SRT_TRACEBSTATS  stat;
+
+    out = s->out;
+
+    if (srt_bistats(s->peer->sock, &stat, 0, 1) == SRT_ERROR) {
+        return;
+    }
+
+    sent = stat.pktSentUniqueTotal - out->sent;
+    lost = stat.pktSndLossTotal - out->lost;
+
+    if (sent < NGX_SRT_SAMPLE) {
+        return;
+    }
+
+    out->sent = stat.pktSentUniqueTotal;
+    out->lost = stat.pktSndLossTotal;
+
+    if (lost * 50 > sent && out->fast > NGX_SRT_SLOW) {
+        out->fast /= 2;
+        out->mark = ngx_current_msec;
+        out->mark_passed = out->splice.passed;
+        out->mark_bytes = out->bytes;
+    }
 }
 
 

@@ -93,7 +93,11 @@ ngx_srt_receive(ngx_srt_session_t *s)
 
     if (size) {
         s->heard = ngx_current_msec;
-        s->session->received += size;
+
+        if (s->session) {
+            s->session->received += size;
+        }
+
         ngx_media_session_received(&s->media, size);
         ngx_media_publish_flush(&s->media);
     }

@@ -429,6 +429,84 @@ test_loss(void)
 }
 
 
+/* Messages of seven packets: so many of them are lost from one on. */
+
+static int
+feed_gap(size_t first, size_t count, int told)
+{
+    int                    rc;
+    size_t                 i, n, len;
+    ngx_media_ts_demux_t  *d;
+
+    ngot = 0;
+    nconfigs = 0;
+    n = ts_packets();
+
+    d = malloc(sizeof(ngx_media_ts_demux_t));
+    ngx_media_ts_demux_init(d, take, lend, NULL, 0, 1 << 20, 1 << 22);
+
+    for (i = 0; i < n; i += 7) {
+
+        if (i / 7 >= first && i / 7 < first + count) {
+            continue;
+        }
+
+        if (told && i / 7 == first + count) {
+            ngx_media_ts_demux_gap(d, count * 7 * 188);
+        }
+
+        len = (n - i < 7 ? n - i : 7) * 188;
+        (void) ngx_media_ts_demux(d, ts + i * 188, ts + i * 188 + len);
+    }
+
+    rc = ngx_media_ts_demux_flush(d);
+    stat = d->stat;
+
+    ngx_media_ts_demux_close(d);
+    free(d);
+
+    return rc;
+}
+
+
+/* 112 packets are gone, and no counter tells. */
+
+static void
+test_gap(void)
+{
+    int       bad, blind;
+    size_t    i, n;
+    unsigned  m0, w0, m1, w1, most;
+
+    mux_both(NGX_MEDIA_CODEC_H264, NGX_MEDIA_CODEC_AAC, 25);
+
+    n = ts_packets() / 7;
+    bad = 0;
+    blind = 0;
+    most = 0;
+
+    for (i = FIRST; i + 17 < n; i++) {
+
+        bad += feed_gap(i, 16, 1) != 0;
+        bad += !same(0, &m0, &w0) + !same(1, &m1, &w1) + w0 + w1;
+        bad += (stat.cc_errors < 2);
+        most = m0 > most ? m0 : most;
+
+        (void) feed_gap(i, 16, 0);
+        blind += !same(0, &m0, &w0);
+    }
+
+    ok(bad == 0 && most < 25, "a gap that is told of damages nothing: %d, %u",
+       bad, most);
+    ok(blind > 10, "where counters come out even: %d", blind);
+
+    (void) feed_gap(n / 2, 1, 1);
+    bad = !same(0, &m0, &w0) + !same(1, &m1, &w1) + w0 + w1;
+    ok(bad == 0 && m0 + m1 >= 1 && m0 + m1 <= 3, "one message: %u missing",
+       m0 + m1);
+}
+
+
 /* Packets written by hand: a PES on a PID, split as it comes. */
 
 static unsigned  raw_cc[8192];
@@ -877,6 +955,7 @@ main(void)
 {
     test_round();
     test_loss();
+    test_gap();
     test_units();
     test_audio();
     test_tables();
