@@ -16,9 +16,10 @@
  * the stream goes by NGX_SRT_FAST times as fast as time itself at most, or the
  * bytes as NGX_SRT_PACE, whichever is more, and half as fast each time that
  * packets get lost by it; and what is not acknowledged is two seconds of the
- * stream at most.  libsrt spreads the packets themselves (SRTO_MAXBW).  Its sender drops nothing by age (SRTO_SNDDROPDELAY): what it
- * holds has a bound here, and behind that a player that can not follow jumps
- * from one keyframe to a newer one, where libsrt would tear holes.
+ * stream at most.  libsrt spreads the packets themselves (SRTO_MAXBW), and its
+ * sender drops nothing by age (SRTO_SNDDROPDELAY): what it holds has a bound
+ * here, and behind that a player that can not follow jumps from one keyframe
+ * to a newer one, where libsrt would tear holes.
  *
  * A player whose acknowledgements stand still for idle_timeout is closed.
  */
@@ -65,6 +66,7 @@ struct ngx_srt_out_s {
     uint32_t                   want;      /* tracks to wait for */
     uint64_t                   bytes;     /* sent */
     uint64_t                   taken;     /* acknowledged, when last seen */
+    ngx_msec_t                 heard;     /* when that was more than before */
     ngx_msec_t                 latency;   /* of the peer */
     ngx_msec_t                 since;     /* FLOW: accepted; END: its begin */
     ngx_msec_t                 last;      /* it got something */
@@ -321,6 +323,7 @@ ngx_srt_play_start(ngx_srt_session_t *s)
     out->since = ngx_current_msec;
     out->mark = ngx_current_msec;
     out->last = ngx_current_msec;
+    out->heard = ngx_current_msec;
 
     ngx_srt_play_look(out, out->want ? NGX_SRT_TRACKS : NGX_SRT_POLL);
 
@@ -609,7 +612,7 @@ ngx_srt_play_held(ngx_srt_session_t *s)
 
     if (held == 0 || out->bytes - held > out->taken) {
         out->taken = out->bytes - held;
-        s->heard = ngx_current_msec;
+        out->heard = ngx_current_msec;
     }
 
     return held;
@@ -687,7 +690,14 @@ ngx_srt_play_timer(ngx_event_t *ev)
         return;
     }
 
-    (void) ngx_srt_play_held(s);
+    if (ngx_srt_play_held(s)
+        && ngx_current_msec - out->heard >= s->conf->idle_timeout)
+    {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
+                      "SRT player takes nothing");
+        ngx_srt_session_close(s, NGX_STREAM_OK);
+        return;
+    }
 
     if (out->state == NGX_SRT_END && ngx_srt_play_over(s)) {
         ngx_srt_session_close(s, NGX_STREAM_OK);

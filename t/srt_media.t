@@ -78,7 +78,7 @@ my %want = map { $_ => decoded("$d/$_.txt") } qw/ avc hevc /;
 my @noise = ('-stream_loop', -1, '-re', '-i', "$d/noise.ts",
     qw/ -c copy -f mpegts /);
 my $slow = $t->run_daemon('ffmpeg', qw/ -nostdin -v error /, @noise,
-    srt('slow/x', 'publish'));
+    srt('slow/x', 'publish', '&linger=2'));
 ok(live('slow/x'), 'what some read slowly is live');
 
 # (libsrt 1.5.1 never gets over a buffer that was full, so this one reads)
@@ -153,7 +153,7 @@ check('SRT to HLS', play('avc', "$http/avc.m3u8"));
 # a player that fell behind goes on with a keyframe, and nothing is torn
 
 ok(wait_until(sub { ($t->read_file('error.log') // '')
-    =~ /SRT peer sends nothing.*slow\/x/ }, 10), 'who takes nothing is closed');
+    =~ /SRT player takes nothing.*slow\/x/ }, 10), 'who takes nothing is closed');
 
 
 # the end of a publish, when it is told and when it is not
@@ -172,7 +172,7 @@ ok(live('live/killed'), 'one that will be killed');
 $begin = time();
 $t->stop_daemon($pid, 'KILL');
 ok(unpublished('live/killed', 10), 'it is over');
-cmp_ok(time() - $begin, '<', 3, 'soon after idle_timeout, s');
+cmp_ok(time() - $begin, '<', 8, 'soon after libsrt has found out, s');
 
 is($t->wait_daemon($late, 10), 0, 'the slow player ended');
 jumped("$d/late.ts");
@@ -218,9 +218,9 @@ sub clip {
 # Much to send: three groups of pictures.
 
 sub noise {
-    system('ffmpeg', qw/ -hide_banner -nostdin -v error -y -f lavfi -i
-        testsrc2=size=320x180:rate=25,noise=alls=80:allf=t -f lavfi -i
-        sine=sample_rate=48000 -t 3 -pix_fmt yuv420p -c:v libx264
+    system('ffmpeg', qw/ -hide_banner -nostdin -v error -y -f lavfi -i /,
+        'testsrc2=size=320x180:rate=25,noise=alls=80:allf=t', qw/ -f lavfi
+        -i sine=sample_rate=48000 -t 3 -pix_fmt yuv420p -c:v libx264
         -preset ultrafast -g 25 -keyint_min 25 -b:v 4M -maxrate 4M
         -bufsize 1M -c:a aac -f mpegts /, "$d/noise.ts") == 0
         or die "no clip\n";
