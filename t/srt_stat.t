@@ -237,6 +237,17 @@ like(log_of($c{'good-publish'}{id}),
     qr/ loss=0\.00 lost=0 resent=0 late=0 undecrypted=0 /,
     'access log: nothing was lost');
 
+# one that leaves by itself was read a moment before
+
+my $was = $c{'good-play'};
+
+$t->stop_daemon($pid{goodplay});
+ok(wait_until(sub { (log_of($was->{id}) // '') =~ / closed$/ }, 5),
+    'good-play: has left') or diag(log_of($was->{id}) // 'no line');
+like(log_of($was->{id}),
+    qr/ srt play rtt=\d+\.\d{3} latency=300 loss=0\.00 lost=0 resent=0 /,
+    'access log: who has left');
+
 # what was counted stays
 
 my $before = $seen;

@@ -76,7 +76,7 @@ export function way(c) {
     const all = c.publish ? l.received + l.dropped : l.sent;
     const lost = c.publish ? l.lost : l.sent_lost;
 
-    return { rtt: l.rtt_ms, loss: all ? Math.min(1, lost / all) : 0,
+    return { rtt: l.rtt_ms || null, loss: all ? Math.min(1, lost / all) : 0,
              again: c.publish ? l.recovered : l.resent,
              late: c.publish ? l.dropped : l.sent_dropped };
 }
@@ -89,7 +89,11 @@ export function clientType(c) {
 
 function wayColumn(title, name, show) {
     return { title, cls: 'num', down: true,
-             text: c => way(c) ? show(way(c)[name]) : '–',
+             text: c => {
+                 const value = way(c)?.[name] ?? null;
+
+                 return value === null ? '–' : show(value);
+             },
              value: c => way(c)?.[name] ?? -1 };
 }
 

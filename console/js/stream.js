@@ -116,7 +116,7 @@ class Track {
 
 
 function wayText(w) {
-    return w && t('way', { rtt: ms(w.rtt), loss: percent(w.loss),
+    return w && t('way', { rtt: w.rtt === null ? '–' : ms(w.rtt), loss: percent(w.loss),
                            again: count(w.again), late: count(w.late) });
 }
 

@@ -281,7 +281,10 @@ ngx_media_variable_number(ngx_media_session_t *s, ngx_uint_t which)
 }
 
 
-/* where the protocol knows; of the direction in which media goes */
+/*
+ * Where the protocol knows; of the direction in which media goes.  What has no
+ * round-trip time has no latency to agree on.
+ */
 
 static ngx_int_t
 ngx_media_variable_way(ngx_media_session_t *s, ngx_uint_t which,
@@ -293,7 +296,8 @@ ngx_media_variable_way(ngx_media_session_t *s, ngx_uint_t which,
     const ngx_media_link_t  *link;
 
     if (s == NULL || s->client == NULL || !s->client->link.known
-        || s->did.act == NGX_MEDIA_ACT_CONNECT)
+        || s->did.act == NGX_MEDIA_ACT_CONNECT
+        || (which <= NGX_MEDIA_WAY_LATENCY && s->client->link.rtt == 0))
     {
         v->not_found = 1;
         return NGX_OK;

@@ -99,7 +99,8 @@ typedef struct {
 
 typedef struct {
     uint64_t     sessions;
-    uint64_t     sum;               /* of round-trip times */
+    uint64_t     timed;             /* of them, with a round-trip time */
+    uint64_t     sum;               /* of these times */
     uint64_t     max;
 } ngx_media_metrics_link_t;
 
@@ -409,6 +410,7 @@ ngx_media_metrics_rtt(ngx_media_metrics_t *m, ngx_media_client_t *client)
     rtt = ngx_media_api_get(&client->link.rtt);
 
     l->sessions++;
+    l->timed += (rtt != 0);
     l->sum += rtt;
     l->max = ngx_max(l->max, rtt);
 }
@@ -1001,7 +1003,7 @@ ngx_media_metrics_rtts(ngx_media_metrics_t *m)
             }
 
             value[0] = (int64_t) l->sessions;
-            value[1] = l->sessions ? (int64_t) (l->sum / l->sessions) : 0;
+            value[1] = l->timed ? (int64_t) (l->sum / l->timed) : 0;
             value[2] = (int64_t) l->max;
 
             ngx_media_metrics_line(m, families[i].name, labels,
