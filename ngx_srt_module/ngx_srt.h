@@ -13,6 +13,7 @@
  *   ngx_srt_publish.c    MPEG-TS of a publisher into frames
  *   ngx_srt_play.c       packets for a player
  *   ngx_srt_stat.c       how the way to a peer is
+ *   ngx_srt_call.c       calls of this server, for the relay
  *
  * nginx owns the listening socket.  Each newcomer gets a UDP socket of its
  * own, bound to the same port and connected to him, so that the kernel brings
@@ -93,10 +94,11 @@ typedef struct ngx_srt_session_s  ngx_srt_session_t;
 typedef struct ngx_srt_peer_s     ngx_srt_peer_t;
 typedef struct ngx_srt_out_s      ngx_srt_out_t;
 typedef struct ngx_srt_in_s       ngx_srt_in_t;
+typedef struct ngx_srt_call_s     ngx_srt_call_t;
 
 struct ngx_srt_peer_s {
     ngx_queue_t               queue;           /* all of this worker */
-    ngx_listening_t          *listening;
+    ngx_listening_t          *listening;       /* NULL: we have called it */
     ngx_srt_srv_conf_t       *conf;
     ngx_sockaddr_t            sockaddr;        /* of the peer, as nginx wants
                                                 * it: IPv4 is not mapped */
@@ -150,7 +152,8 @@ typedef struct {
 struct ngx_srt_session_s {
     ngx_media_session_t       media;           /* first */
     ngx_srt_peer_t           *peer;
-    ngx_stream_session_t     *session;
+    ngx_srt_call_t           *call;            /* NULL: we were called */
+    ngx_stream_session_t     *session;         /* NULL: we have called */
     ngx_connection_t         *connection;
     ngx_srt_srv_conf_t       *conf;
     ngx_media_consumer_t      consumer;
@@ -188,6 +191,8 @@ void ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log);
 /* --- ngx_srt_lib.c ------------------------------------------------------- */
 
 ngx_int_t ngx_srt_lib_init(ngx_cycle_t *cycle);
+/* The same, in a worker that runs, where it has not been done. */
+ngx_int_t ngx_srt_lib_start(void);
 void ngx_srt_lib_exit(void);
 
 /* Sockets of a peer are watched for events (SRT_EPOLL_*), or not any more. */
@@ -268,6 +273,8 @@ ngx_int_t ngx_srt_play(ngx_srt_session_t *s);
 void ngx_srt_play_start(ngx_srt_session_t *s);
 /* Its socket has room, or is broken: NGX_OK, NGX_DONE, NGX_ERROR. */
 ngx_int_t ngx_srt_play_event(ngx_srt_session_t *s);
+/* It ends when its peer has shown all of it; at once where it had nothing. */
+void ngx_srt_play_end(ngx_srt_session_t *s);
 
 
 /* --- ngx_srt_stat.c ------------------------------------------------------- */
@@ -283,6 +290,19 @@ void ngx_srt_stat_begin(ngx_srt_stat_t *st, ngx_media_session_t *media,
  * happens where it has not begun.
  */
 void ngx_srt_stat_end(ngx_srt_stat_t *st);
+
+
+/* --- ngx_srt_call.c ------------------------------------------------------- */
+
+/* The dialler of "srt" (ngx_media_relay.h). */
+ngx_int_t ngx_srt_call_register(ngx_cycle_t *cycle);
+/* Its socket has connected, or not, or has something. */
+void ngx_srt_call_event(ngx_srt_call_t *call);
+/* The peer has sent what is published. */
+void ngx_srt_call_flows(ngx_srt_call_t *call);
+/* The session is closed: its memory goes.  rc as in ngx_srt_session_close(). */
+void ngx_srt_call_over(ngx_srt_call_t *call, ngx_uint_t rc);
+void ngx_srt_call_exit(void);
 
 
 #endif /* _NGX_SRT_H_INCLUDED_ */

@@ -122,6 +122,14 @@ ngx_srt_lib_init(ngx_cycle_t *cycle)
 }
 
 
+ngx_int_t
+ngx_srt_lib_start(void)
+{
+    return ngx_srt_lib.running ? NGX_OK
+                               : ngx_srt_lib_init((ngx_cycle_t *) ngx_cycle);
+}
+
+
 void
 ngx_srt_lib_exit(void)
 {

@@ -583,6 +583,11 @@ ngx_srt_callback(void *data, SRTSOCKET sock, int version,
 void
 ngx_srt_peer_event(ngx_srt_peer_t *peer, ngx_uint_t told)
 {
+    if (peer->session && peer->session->call) {
+        ngx_srt_call_event(peer->session->call);
+        return;
+    }
+
     if ((told & NGX_SRT_WANTS) && peer->session == NULL) {
         ngx_srt_session_begin(peer);
         return;
@@ -738,11 +743,7 @@ ngx_srt_listen_exit(void)
     ngx_queue_t     *q;
     ngx_srt_peer_t  *peer;
 
-    if (ngx_srt_peers.next == NULL) {
-        return;
-    }
-
-    while (!ngx_queue_empty(&ngx_srt_peers)) {
+    while (ngx_srt_peers.next && !ngx_queue_empty(&ngx_srt_peers)) {
         q = ngx_queue_head(&ngx_srt_peers);
         peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
 

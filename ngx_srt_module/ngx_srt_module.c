@@ -317,6 +317,7 @@ ngx_srt_init_process(ngx_cycle_t *cycle)
 static void
 ngx_srt_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_srt_call_exit();
     ngx_srt_listen_exit();
 }
 
@@ -324,7 +325,9 @@ ngx_srt_exit_process(ngx_cycle_t *cycle)
 static void *
 ngx_srt_boot_create_conf(ngx_cycle_t *cycle)
 {
-    if (ngx_media_register(cycle, NGX_MEDIA_ABI, "ngx_srt_module") != NGX_OK) {
+    if (ngx_media_register(cycle, NGX_MEDIA_ABI, "ngx_srt_module") != NGX_OK
+        || ngx_srt_call_register(cycle) != NGX_OK)
+    {
         return NULL;
     }
 

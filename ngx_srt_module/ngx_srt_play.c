@@ -394,6 +394,15 @@ ngx_srt_event_of(ngx_media_consumer_t *c, ngx_uint_t event)
         break;
     }
 
+    ngx_srt_play_end(s);
+}
+
+
+/* the stream is over, for it */
+
+void
+ngx_srt_play_end(ngx_srt_session_t *s)
+{
     if (s->finalized || s->out->state == NGX_SRT_END) {
         return;
     }

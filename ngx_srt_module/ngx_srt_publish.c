@@ -100,6 +100,10 @@ ngx_srt_receive(ngx_srt_session_t *s)
 
         ngx_media_session_received(&s->media, size);
         ngx_media_publish_flush(&s->media);
+
+        if (s->call) {
+            ngx_srt_call_flows(s->call);
+        }
     }
 
     if (i == NGX_SRT_MESSAGES && rc == NGX_OK) {

@@ -662,6 +662,7 @@ ngx_srt_close(ngx_media_session_t *ms, ngx_uint_t reason)
 void
 ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc)
 {
+    ngx_srt_call_t  *call;
     ngx_srt_peer_t  *peer;
 
     if (s->finalized) {
@@ -669,6 +670,7 @@ ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc)
     }
 
     s->finalized = 1;
+    call = s->call;
 
     ngx_srt_stat_end(&s->stat);
 
@@ -698,11 +700,16 @@ ngx_srt_session_close(ngx_srt_session_t *s, ngx_uint_t rc)
         }
     }
 
-    ngx_stream_finalize_session(s->session, rc);
+    if (call) {
+        ngx_srt_call_over(call, rc);
+
+    } else {
+        ngx_stream_finalize_session(s->session, rc);
+    }
 
     /* who was refused hears it from libsrt, and goes by its timer */
 
-    if (peer && peer->sock != SRT_INVALID_SOCK) {
+    if (peer && (call || peer->sock != SRT_INVALID_SOCK)) {
         ngx_srt_peer_close(peer);
     }
 }
