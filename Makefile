@@ -122,7 +122,9 @@ run: deps modules stop
 	    runuser -u www-data -- test -x $(RUN) || user='user root;'; fi; \
 	 $(NGINX) -g "$$user"
 	@echo 'publish  rtmp://localhost:1935/live/STREAM'
+	@echo '         srt://localhost:10080?streamid=#!::r=live/STREAM,m=publish'
 	@echo 'play     rtmp://localhost:1935/live/STREAM'
+	@echo '         srt://localhost:10080?streamid=#!::r=live/STREAM,m=request'
 	@echo '         http://localhost:8080/live/STREAM.flv and .m3u8'
 	@echo 'console  http://localhost:8080/console/'
 	@echo 'API      http://localhost:1985/api/v1/summaries'
