@@ -164,6 +164,7 @@ struct ngx_srt_session_s {
     unsigned                  entered:1;       /* media is there */
     unsigned                  attached:1;      /* it plays */
     unsigned                  waiting:1;       /* for guards */
+    unsigned                  allowed:1;       /* libsrt may accept it */
     unsigned                  accepted:1;
     unsigned                  finalized:1;
 
@@ -185,7 +186,7 @@ ngx_int_t ngx_srt_conf_check(ngx_conf_t *cf);
 /* Of a socket that is not bound yet. */
 ngx_int_t ngx_srt_options(SRTSOCKET sock, ngx_srt_srv_conf_t *conf);
 /* For the debug log: what holds with a peer. */
-void ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log);
+void ngx_srt_options_log(ngx_srt_session_t *s);
 
 
 /* --- ngx_srt_lib.c ------------------------------------------------------- */

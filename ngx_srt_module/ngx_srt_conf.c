@@ -448,7 +448,8 @@ ngx_srt_check_listens(ngx_srt_check_t *check,
 ngx_int_t
 ngx_srt_options(SRTSOCKET sock, ngx_srt_srv_conf_t *conf)
 {
-    int            mss, fc, sendbuf, recvbuf, latency, idle, drop, no;
+    int            mss, fc, sendbuf, recvbuf, latency, idle, drop, no,
+                   pbkeylen;
     int64_t        maxbw;
     ngx_uint_t     i;
     struct linger  linger;
@@ -469,7 +470,11 @@ ngx_srt_options(SRTSOCKET sock, ngx_srt_srv_conf_t *conf)
         { SRTO_MAXBW, &maxbw, sizeof(int64_t), 1 },
         { SRTO_LATENCY, &latency, sizeof(int), 1 },
         { SRTO_TLPKTDROP, &drop, sizeof(int), 1 },
-        { SRTO_PEERIDLETIMEO, &idle, sizeof(int), 1 }
+        { SRTO_PEERIDLETIMEO, &idle, sizeof(int), 1 },
+
+        /* callers that want none take what the listener says */
+
+        { SRTO_PBKEYLEN, &pbkeylen, sizeof(int), conf->passphrase != NULL }
     };
 
     no = 0;
@@ -482,6 +487,7 @@ ngx_srt_options(SRTSOCKET sock, ngx_srt_srv_conf_t *conf)
     latency = (int) conf->latency;
     drop = conf->tlpktdrop ? 1 : 0;
     idle = (int) conf->idle_timeout;
+    pbkeylen = (int) conf->pbkeylen;
 
     for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 
@@ -515,11 +521,14 @@ ngx_srt_flow_window(ngx_srt_srv_conf_t *conf)
 /* what both ends have agreed on */
 
 void
-ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log)
+ngx_srt_options_log(ngx_srt_session_t *s)
 {
 #if (NGX_DEBUG)
     int          value[9], len;
     int64_t      maxbw;
+    ngx_log_t   *log;
+    ngx_str_t    name;
+    SRTSOCKET    sock;
     ngx_uint_t   i;
     char         filter[512];
 
@@ -528,9 +537,14 @@ ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log)
         SRTO_PEERLATENCY, SRTO_PEERIDLETIMEO, SRTO_PBKEYLEN, SRTO_RCVKMSTATE
     };
 
+    log = s->connection->log;
+
     if (!(log->log_level & NGX_LOG_DEBUG_STREAM)) {
         return;
     }
+
+    sock = s->peer->sock;
+    name = ngx_media_session_text(&s->media, NGX_MEDIA_TEXT_STREAM);
 
     for (i = 0; i < 9; i++) {
         value[i] = -1;
@@ -546,14 +560,15 @@ ngx_srt_options_log(SRTSOCKET sock, ngx_log_t *log)
     len = sizeof(filter);
     (void) srt_getsockflag(sock, SRTO_PACKETFILTER, filter, &len);
 
-    ngx_log_debug7(NGX_LOG_DEBUG_STREAM, log, 0,
-                   "srt options: mss:%d fc:%d sendbuf:%d recvbuf:%d "
+    ngx_log_debug8(NGX_LOG_DEBUG_STREAM, log, 0,
+                   "srt options of \"%V\": mss:%d fc:%d sendbuf:%d recvbuf:%d "
                    "latency:%d,%d idle:%d",
-                   value[0], value[1], value[2], value[3], value[4], value[5],
+                   &name, value[0], value[1], value[2], value[3], value[4], value[5],
                    value[6]);
 
-    ngx_log_debug4(NGX_LOG_DEBUG_STREAM, log, 0,
-                   "srt options: pbkeylen:%d kmstate:%d maxbw:%L filter:%s",
-                   value[7], value[8], maxbw, filter);
+    ngx_log_debug5(NGX_LOG_DEBUG_STREAM, log, 0,
+                   "srt options of \"%V\": pbkeylen:%d kmstate:%d maxbw:%L "
+                   "filter:%s",
+                   &name, value[7], value[8], maxbw, filter);
 #endif
 }

@@ -10,8 +10,8 @@
  * lines that find no place, and those beyond NGX_SRT_LOG_RATE a second, are
  * counted instead.
  *
- * Most of what libsrt calls an error is a fault of a peer, as is what nginx
- * says about its clients, so everything is one level down.
+ * Most of what libsrt calls an error is a fault of a peer, or of no matter,
+ * and is said at the level where nginx speaks of its clients: info.
  */
 
 
@@ -88,12 +88,9 @@ ngx_srt_log_init(ngx_cycle_t *cycle)
     n = cycle->log->log_level;
 
     if (n >= NGX_LOG_DEBUG && (n & NGX_LOG_DEBUG_STREAM)) {
-        level = LOG_DEBUG;
-
-    } else if (n >= NGX_LOG_INFO) {
         level = LOG_NOTICE;
 
-    } else if (n >= NGX_LOG_WARN) {
+    } else if (n >= NGX_LOG_INFO) {
         level = LOG_ERR;
 
     } else {
@@ -177,6 +174,12 @@ ngx_srt_log_copy(u_char *dst, const char *area, const char *message)
 
     n = 0;
 
+    /* an area that it does not say has left its colon */
+
+    while (*message == ':' || *message == ' ') {
+        message++;
+    }
+
     for (p = message; *p && n < NGX_SRT_LOG_LEN; p++) {
         dst[n++] = ((u_char) *p < 0x20 || *p == 0x7f) ? '.' : (u_char) *p;
     }
@@ -257,21 +260,16 @@ ngx_srt_log_write_line(ngx_srt_log_t *lg, ngx_srt_log_line_t *line)
 
     switch (line->level) {
 
-    case LOG_DEBUG:
-        level = NGX_LOG_DEBUG;
-        break;
-
-    case LOG_NOTICE:
-    case LOG_WARNING:
+    case LOG_ERR:
         level = NGX_LOG_INFO;
         break;
 
-    case LOG_ERR:
-        level = NGX_LOG_WARN;
+    case LOG_CRIT:
+        level = NGX_LOG_CRIT;
         break;
 
     default:
-        level = NGX_LOG_CRIT;
+        level = NGX_LOG_DEBUG;
     }
 
     text.len = line->len;
@@ -285,7 +283,7 @@ static void
 ngx_srt_log_second(ngx_srt_log_t *lg)
 {
     if (lg->left_out) {
-        ngx_log_error(NGX_LOG_WARN, lg->log, 0,
+        ngx_log_error(NGX_LOG_INFO, lg->log, 0,
                       "srt: %ui lines more of libsrt are left out",
                       lg->left_out);
         lg->left_out = 0;

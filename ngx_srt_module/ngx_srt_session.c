@@ -20,6 +20,10 @@
 #include "ngx_srt.h"
 
 
+#define NGX_SRT_IDLE         5000          /* ms; libsrt knows by then */
+#define NGX_SRT_ACCEPT       500           /* ms */
+
+
 static ngx_int_t ngx_srt_connect(ngx_srt_peer_t *peer);
 static ngx_connection_t *ngx_srt_connection(ngx_srt_peer_t *peer);
 static void ngx_srt_connection_cleanup(void *data);
@@ -269,6 +273,7 @@ ngx_srt_handler(ngx_stream_session_t *ss)
     }
 
     s->entered = 1;
+    s->media.connects = 1;
     peer->session = s;
 
     c->read->handler = ngx_srt_connection_handler;
@@ -352,12 +357,11 @@ ngx_srt_session_name(ngx_srt_session_t *s, int *code)
         return NGX_DECLINED;
     }
 
-    if (ngx_srt_session_texts(s, &id) != NGX_OK) {
-        *code = SRT_REJX_ISE;
-        return NGX_ERROR;
-    }
+    /* what comes now is no fault of the caller */
 
-    return NGX_OK;
+    *code = SRT_REJX_ISE;
+
+    return ngx_srt_session_texts(s, &id);
 }
 
 
@@ -501,6 +505,14 @@ ngx_srt_session_allowed(ngx_srt_session_t *s, ngx_int_t rc)
     s->waiting = 0;
 
     if (rc == NGX_OK) {
+
+        /*
+         * libsrt accepts at once, or never: it looks at the passphrase now.
+         * A name must not be held by who knows none.
+         */
+
+        s->allowed = 1;
+        ngx_add_timer(&s->timer, NGX_SRT_ACCEPT);
         ngx_srt_answer(s->peer, 0);
         return;
     }
@@ -559,7 +571,7 @@ ngx_srt_session_accepted(ngx_srt_session_t *s)
 
     ngx_srt_stat_begin(&s->stat, &s->media, s->peer->sock,
                        s->mode != NGX_MEDIA_SRT_MODE_PUBLISH);
-    ngx_srt_options_log(s->peer->sock, s->connection->log);
+    ngx_srt_options_log(s);
 
     if (s->mode == NGX_MEDIA_SRT_MODE_PUBLISH) {
         s->connection->log->action = "receiving an SRT publish";
@@ -595,24 +607,40 @@ ngx_srt_session_event(ngx_srt_session_t *s)
 
 /*
  * Who is silent is found by libsrt, as it knows of each packet of the peer:
- * this timer holds the worker, and looks in case nobody has told of it.
+ * this timer holds the worker, and looks in case nobody has told of it.  But
+ * libsrt takes 16 steps of 300 ms at least: what is to be found sooner is a
+ * publisher without media.
  */
 
 static void
 ngx_srt_session_timer(ngx_event_t *ev)
 {
+    ngx_msec_t          silent;
     ngx_srt_session_t  *s;
 
     s = ev->data;
 
     if (s->accepted && srt_getsockstate(s->peer->sock) == SRTS_CONNECTED) {
-        ngx_add_timer(ev, s->conf->idle_timeout);
-        return;
+
+        silent = ngx_current_msec - s->heard;
+
+        if (s->mode != NGX_MEDIA_SRT_MODE_PUBLISH
+            || s->conf->idle_timeout >= NGX_SRT_IDLE)
+        {
+            silent = 0;
+        }
+
+        if (silent < s->conf->idle_timeout) {
+            ngx_add_timer(ev, s->conf->idle_timeout - silent);
+            return;
+        }
     }
 
-    ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                   s->accepted ? "SRT peer is gone"
-                              : "SRT caller did not end its handshake");
+                  : s->allowed ? "SRT caller is refused by libsrt, its "
+                                 "passphrase may be wrong"
+                  : "SRT caller did not end its handshake");
 
     ngx_srt_session_close(s, NGX_STREAM_OK);
 }
