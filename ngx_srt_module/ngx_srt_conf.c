@@ -561,8 +561,8 @@ ngx_srt_options_log(ngx_srt_session_t *s)
     (void) srt_getsockflag(sock, SRTO_PACKETFILTER, filter, &len);
 
     ngx_log_debug8(NGX_LOG_DEBUG_STREAM, log, 0,
-                   "srt options of \"%V\": mss:%d fc:%d sendbuf:%d recvbuf:%d "
-                   "latency:%d,%d idle:%d",
+                   "srt options of \"%V\": mss:%d fc:%d sendbuf:%d "
+                   "recvbuf:%d latency:%d,%d idle:%d",
                    &name, value[0], value[1], value[2], value[3], value[4], value[5],
                    value[6]);
 
