@@ -39,6 +39,10 @@ events {
 
 media {
     zone 64m;
+
+    application sent {
+        forward srt://127.0.0.1:%%PORT_10080_UDP%%/copy/x;
+    }
 }
 
 stream {
@@ -256,6 +260,31 @@ $seen = metrics();
 is(join(' ', grep { /_total/ && /link/ && $seen->{$_} < $before->{$_} }
     keys %$before), '', 'metrics: sums never go back');
 
+# what this server dials is seen, and is nobody's viewer
+
+$pid{sent} = publish("127.0.0.1:$port", 'x', 'sent');
+
+ok(wait_until(sub {
+    %c = ();
+    $c{$_->{url} . ($_->{publish} ? ' publish' : ' play')} = $_
+        for @{$t->api_get('/api/v1/clients/?count=100')->{clients}};
+    return $c{'/sent/x play'} && $c{'/sent/x play'}{link}
+        && $c{'/copy/x publish'} && $c{'/copy/x publish'}{link};
+}, 10), 'forward: clients') or diag(explain(\%c));
+
+ok($c{'/sent/x play'}{relay}, 'forward: the one that was dialled');
+ok(!$c{'/sent/x publish'}{relay} && !$c{'/copy/x publish'}{relay},
+    'forward: not the others');
+cmp_ok($c{'/sent/x play'}{link}{sent}, '>', 0, 'forward: what was sent');
+
+($stream) = grep { $_->{url} eq '/sent/x' }
+    @{$t->api_get('/api/v1/streams/')->{streams}};
+$stream = $t->api_get("/api/v1/streams/$stream->{id}")->{stream};
+
+is($stream->{clients}, 1, 'forward: the publisher is all');
+is($stream->{health}{players}, 0, 'forward: no players');
+is(metrics()->{srs_clients}, keys(%c) - 1, 'forward: metrics');
+
 $t->stop_daemon($_) for values %pid;
 
 ###############################################################################
@@ -265,9 +294,11 @@ done_testing();
 ###############################################################################
 
 sub publish {
-    my ($to, $name) = @_;
+    my ($to, $name, $app) = @_;
 
-    return $t->publish("srt://$to?streamid=#!::r=live/$name,m=publish"
+    $app //= 'live';
+
+    return $t->publish("srt://$to?streamid=#!::r=$app/$name,m=publish"
         . '&latency=300000&pkt_size=1316', format => 'mpegts',
         codecs => [qw/ -c:v libx264 -preset ultrafast -tune zerolatency
             -pix_fmt yuv420p -b:v 900k -minrate 900k -maxrate 900k
