@@ -30,8 +30,6 @@
 
 
 #define NGX_SRT_CALL_GRACE     500    /* ms; libsrt tells a timeout first */
-#define NGX_SRT_CALL_LATENCY   120
-#define NGX_SRT_CALL_IDLE      10000
 
 
 struct ngx_srt_call_s {
@@ -65,6 +63,8 @@ static ngx_int_t ngx_srt_call_dial(ngx_media_relay_call_t *relay);
 static void ngx_srt_call_hangup(ngx_media_relay_call_t *relay);
 static ngx_srt_call_t *ngx_srt_call_create(ngx_media_relay_call_t *relay);
 static ngx_int_t ngx_srt_call_url(ngx_srt_call_t *call);
+static int64_t ngx_srt_call_number(const ngx_media_srt_url_t *u,
+    ngx_uint_t n, int64_t def);
 static ngx_int_t ngx_srt_call_id(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_peer(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_connect(ngx_srt_call_t *call);
@@ -100,26 +100,21 @@ static const ngx_media_session_ops_t  ngx_srt_call_ops = {
 };
 
 
+/* those that no srt { } has */
+
 static const ngx_srt_call_option_t  ngx_srt_call_table[] = {
-    { NGX_MEDIA_SRT_URL_LATENCY, SRTO_LATENCY, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_RCVLATENCY, SRTO_RCVLATENCY, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_PEERLATENCY, SRTO_PEERLATENCY, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_PBKEYLEN, SRTO_PBKEYLEN, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_ENFORCED, SRTO_ENFORCEDENCRYPTION, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_MSS, SRTO_MSS, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_MAXBW, SRTO_MAXBW, sizeof(int64_t) },
     { NGX_MEDIA_SRT_URL_INPUTBW, SRTO_INPUTBW, sizeof(int64_t) },
     { NGX_MEDIA_SRT_URL_MININPUTBW, SRTO_MININPUTBW, sizeof(int64_t) },
     { NGX_MEDIA_SRT_URL_OHEADBW, SRTO_OHEADBW, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_TLPKTDROP, SRTO_TLPKTDROP, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_NAKREPORT, SRTO_NAKREPORT, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_LOSSMAXTTL, SRTO_LOSSMAXTTL, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_FC, SRTO_FC, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_SNDBUF, SRTO_SNDBUF, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_RCVBUF, SRTO_RCVBUF, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_IPTTL, SRTO_IPTTL, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_IPTOS, SRTO_IPTOS, sizeof(int32_t) },
-    { NGX_MEDIA_SRT_URL_IDLE, SRTO_PEERIDLETIMEO, sizeof(int32_t) },
     { NGX_MEDIA_SRT_URL_NUMBERS, SRTO_MSS, 0 }
 };
 
@@ -310,8 +305,9 @@ ngx_srt_call_url(ngx_srt_call_t *call)
 {
     u_char               *buf;
     const char           *fault;
-    ngx_media_srt_url_t  *u;
     const ngx_str_t      *args;
+    ngx_srt_srv_conf_t   *conf;
+    ngx_media_srt_url_t  *u;
 
     u = &call->url;
     args = &call->relay->url.args;
@@ -330,32 +326,34 @@ ngx_srt_call_url(ngx_srt_call_t *call)
         return NGX_ERROR;
     }
 
-    call->conf.latency = NGX_SRT_CALL_LATENCY;
-    call->conf.idle_timeout = NGX_SRT_CALL_IDLE;
-    call->conf.connect_timeout = call->relay->timeout;
-    call->conf.maxbw = -1;
-    call->conf.mss = 1500;
-    call->conf.tlpktdrop = 1;
+    conf = &call->conf;
 
-    if (ngx_media_srt_url_is_set(u, NGX_MEDIA_SRT_URL_LATENCY)) {
-        call->conf.latency = (ngx_msec_t) u->number[NGX_MEDIA_SRT_URL_LATENCY];
-    }
-
-    if (ngx_media_srt_url_is_set(u, NGX_MEDIA_SRT_URL_MAXBW)) {
-        call->conf.maxbw = (ngx_int_t) u->number[NGX_MEDIA_SRT_URL_MAXBW];
-    }
-
-    if (ngx_media_srt_url_is_set(u, NGX_MEDIA_SRT_URL_IDLE)) {
-        call->conf.idle_timeout = (ngx_msec_t)
-                                  u->number[NGX_MEDIA_SRT_URL_IDLE];
-    }
-
-    if (ngx_media_srt_url_is_set(u, NGX_MEDIA_SRT_URL_CONNECT)) {
-        call->conf.connect_timeout = (ngx_msec_t)
-                                     u->number[NGX_MEDIA_SRT_URL_CONNECT];
-    }
+    conf->latency = (ngx_msec_t)
+                    ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_LATENCY, 120);
+    conf->mss = (ngx_int_t)
+                ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_MSS, 1500);
+    conf->maxbw = (ngx_int_t)
+                  ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_MAXBW, -1);
+    conf->tlpktdrop = (ngx_flag_t)
+                      ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_TLPKTDROP, 1);
+    conf->sendbuf = (size_t)
+                    ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_SNDBUF, 0);
+    conf->recvbuf = (size_t)
+                    ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_RCVBUF, 0);
+    conf->idle_timeout = (ngx_msec_t)
+                         ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_IDLE, 10000);
+    conf->connect_timeout = (ngx_msec_t)
+                            ngx_srt_call_number(u, NGX_MEDIA_SRT_URL_CONNECT,
+                                            (int64_t) call->relay->timeout);
 
     return u->streamid.len ? NGX_OK : ngx_srt_call_id(call);
+}
+
+
+static int64_t
+ngx_srt_call_number(const ngx_media_srt_url_t *u, ngx_uint_t n, int64_t def)
+{
+    return ngx_media_srt_url_is_set(u, n) ? u->number[n] : def;
 }
 
 
@@ -494,23 +492,16 @@ ngx_srt_call_connect(ngx_srt_call_t *call)
 static ngx_int_t
 ngx_srt_call_options(ngx_srt_call_t *call, SRTSOCKET sock)
 {
-    int                           no, yes, ms;
+    int                           yes, ms;
     int32_t                       n32;
-    struct linger                 linger;
     ngx_media_srt_url_t          *u;
     const ngx_srt_call_option_t  *o;
 
     u = &call->url;
-    no = 0;
     yes = 1;
     ms = (int) call->conf.connect_timeout;
-    linger.l_onoff = 0;
-    linger.l_linger = 0;
 
-    if (srt_setsockflag(sock, SRTO_RCVSYN, &no, sizeof(int)) == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_SNDSYN, &no, sizeof(int)) == SRT_ERROR
-        || srt_setsockflag(sock, SRTO_LINGER, &linger, sizeof(linger))
-           == SRT_ERROR
+    if (ngx_srt_options(sock, &call->conf) != NGX_OK
         || srt_setsockflag(sock, SRTO_CONNTIMEO, &ms, sizeof(int))
            == SRT_ERROR)
     {
@@ -868,26 +859,21 @@ ngx_srt_call_timer(ngx_event_t *ev)
 {
     ngx_srt_call_t *call = ev->data;
 
-    ngx_msec_t          silent;
     ngx_srt_session_t  *s;
 
     s = &call->session;
-    silent = ngx_current_msec - s->heard;
-
-    if (s->accepted && silent < s->conf->idle_timeout) {
-        ngx_add_timer(ev, s->conf->idle_timeout - silent);
-        return;
-    }
 
     if (!s->accepted) {
         ngx_srt_call_end(call, NGX_MEDIA_RELAY_UNREACHED, "nobody answers");
         return;
     }
 
-    ngx_srt_call_end(call, NGX_MEDIA_RELAY_CLOSED,
-                     s->mode == NGX_MEDIA_SRT_MODE_PUBLISH
-                     ? "the peer sends nothing"
-                     : "nothing goes out to the peer");
+    if (srt_getsockstate(s->peer->sock) == SRTS_CONNECTED) {
+        ngx_add_timer(ev, s->conf->idle_timeout);
+        return;
+    }
+
+    ngx_srt_session_close(s, NGX_STREAM_OK);
 }
 
 
