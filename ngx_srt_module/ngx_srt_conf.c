@@ -563,8 +563,8 @@ ngx_srt_options_log(ngx_srt_session_t *s)
     ngx_log_debug8(NGX_LOG_DEBUG_STREAM, log, 0,
                    "srt options of \"%V\": mss:%d fc:%d sendbuf:%d "
                    "recvbuf:%d latency:%d,%d idle:%d",
-                   &name, value[0], value[1], value[2], value[3], value[4], value[5],
-                   value[6]);
+                   &name, value[0], value[1], value[2], value[3], value[4],
+                   value[5], value[6]);
 
     ngx_log_debug5(NGX_LOG_DEBUG_STREAM, log, 0,
                    "srt options of \"%V\": pbkeylen:%d kmstate:%d maxbw:%L "
