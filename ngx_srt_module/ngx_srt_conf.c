@@ -24,6 +24,13 @@
     "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
+#if (nginx_version >= 1025005)
+typedef ngx_stream_listen_opt_t  ngx_srt_listen_t;
+#else
+typedef ngx_stream_listen_t      ngx_srt_listen_t;
+#endif
+
+
 typedef struct {
     ngx_conf_t                *cf;
     ngx_srt_srv_conf_t        *conf;       /* of the server that is checked */
@@ -34,12 +41,12 @@ typedef struct {
 static ngx_int_t ngx_srt_check_server(ngx_conf_t *cf,
     ngx_stream_core_srv_conf_t *cscf, ngx_srt_srv_conf_t *conf);
 static ngx_int_t ngx_srt_check_listen(ngx_srt_check_t *check,
-    ngx_stream_listen_t *ls);
+    ngx_srt_listen_t *ls);
 static void ngx_srt_check_port(ngx_srt_check_t *check,
-    ngx_stream_listen_t *ls);
+    ngx_srt_listen_t *ls);
 static in_port_t ngx_srt_unprivileged_port(void);
 static ngx_int_t ngx_srt_check_alone(ngx_srt_check_t *check,
-    ngx_stream_listen_t *ls, ngx_stream_listen_t *other,
+    ngx_srt_listen_t *ls, ngx_srt_listen_t *other,
     ngx_stream_core_srv_conf_t *cscf);
 static ngx_int_t ngx_srt_check_listens(ngx_srt_check_t *check,
     ngx_stream_core_srv_conf_t *cscf);
@@ -176,7 +183,7 @@ ngx_srt_check_server(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf,
 
 
 static ngx_int_t
-ngx_srt_check_listen(ngx_srt_check_t *check, ngx_stream_listen_t *ls)
+ngx_srt_check_listen(ngx_srt_check_t *check, ngx_srt_listen_t *ls)
 {
     const char  *what;
 
@@ -220,7 +227,7 @@ ngx_srt_check_listen(ngx_srt_check_t *check, ngx_stream_listen_t *ls)
 /* the sockets of callers are bound by workers */
 
 static void
-ngx_srt_check_port(ngx_srt_check_t *check, ngx_stream_listen_t *ls)
+ngx_srt_check_port(ngx_srt_check_t *check, ngx_srt_listen_t *ls)
 {
     in_port_t         port;
     ngx_core_conf_t  *ccf;
@@ -275,8 +282,8 @@ ngx_srt_unprivileged_port(void)
 /* nobody else has the socket that ls is going to be */
 
 static ngx_int_t
-ngx_srt_check_alone(ngx_srt_check_t *check, ngx_stream_listen_t *ls,
-    ngx_stream_listen_t *other, ngx_stream_core_srv_conf_t *cscf)
+ngx_srt_check_alone(ngx_srt_check_t *check, ngx_srt_listen_t *ls,
+    ngx_srt_listen_t *other, ngx_stream_core_srv_conf_t *cscf)
 {
     if (other->type != SOCK_DGRAM
         || other->sockaddr->sa_family != ls->sockaddr->sa_family
@@ -395,7 +402,7 @@ ngx_srt_check_listens(ngx_srt_check_t *check,
 #else
 
 static ngx_stream_core_srv_conf_t *
-ngx_srt_listen_server(ngx_stream_listen_t *ls)
+ngx_srt_listen_server(ngx_srt_listen_t *ls)
 {
     return ls->ctx->srv_conf[ngx_stream_core_module.ctx_index];
 }
@@ -406,7 +413,7 @@ ngx_srt_check_listens(ngx_srt_check_t *check,
     ngx_stream_core_srv_conf_t *cscf)
 {
     ngx_uint_t                    i, j;
-    ngx_stream_listen_t          *ls;
+    ngx_srt_listen_t             *ls;
     ngx_stream_core_main_conf_t  *cmcf;
 
     cmcf = ngx_stream_conf_get_module_main_conf(check->cf,
