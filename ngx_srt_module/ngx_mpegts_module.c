@@ -11,6 +11,13 @@
 #include "ngx_media_url.h"
 
 
+#if (nginx_version >= 1025005)
+typedef ngx_stream_listen_opt_t  ngx_mpegts_listen_t;
+#else
+typedef ngx_stream_listen_t  ngx_mpegts_listen_t;
+#endif
+
+
 static void *ngx_mpegts_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_mpegts_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -20,12 +27,12 @@ static char *ngx_mpegts_publish(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_mpegts_source(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_mpegts_postconfiguration(ngx_conf_t *cf);
-static ngx_uint_t ngx_mpegts_shared(ngx_stream_listen_t *a,
-    ngx_stream_listen_t *b);
-static ngx_int_t ngx_mpegts_check(ngx_conf_t *cf, ngx_stream_listen_t *ls,
+static ngx_uint_t ngx_mpegts_shared(ngx_mpegts_listen_t *a,
+    ngx_mpegts_listen_t *b);
+static ngx_int_t ngx_mpegts_check(ngx_conf_t *cf, ngx_mpegts_listen_t *ls,
     ngx_mpegts_srv_conf_t *conf, ngx_uint_t shared);
 static ngx_int_t ngx_mpegts_check_sources(ngx_conf_t *cf,
-    ngx_stream_listen_t *ls, ngx_mpegts_srv_conf_t *conf);
+    ngx_mpegts_listen_t *ls, ngx_mpegts_srv_conf_t *conf);
 static ngx_int_t ngx_mpegts_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_mpegts_init_process(ngx_cycle_t *cycle);
 static void ngx_mpegts_exit_process(ngx_cycle_t *cycle);
@@ -362,7 +369,7 @@ ngx_mpegts_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* two addresses of one port: nginx makes one socket for both */
 
 static ngx_uint_t
-ngx_mpegts_shared(ngx_stream_listen_t *a, ngx_stream_listen_t *b)
+ngx_mpegts_shared(ngx_mpegts_listen_t *a, ngx_mpegts_listen_t *b)
 {
     return (a->wildcard && !b->bind) || (b->wildcard && !a->bind);
 }
@@ -418,7 +425,7 @@ static ngx_int_t
 ngx_mpegts_postconfiguration(ngx_conf_t *cf)
 {
     ngx_uint_t                    i, k, shared;
-    ngx_stream_listen_t          *ls;
+    ngx_mpegts_listen_t          *ls;
     ngx_mpegts_srv_conf_t        *conf;
     ngx_stream_core_main_conf_t  *cmcf;
 
@@ -455,7 +462,7 @@ ngx_mpegts_postconfiguration(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_mpegts_check(ngx_conf_t *cf, ngx_stream_listen_t *ls,
+ngx_mpegts_check(ngx_conf_t *cf, ngx_mpegts_listen_t *ls,
     ngx_mpegts_srv_conf_t *conf, ngx_uint_t shared)
 {
     if (conf->file == NULL || ls->type != SOCK_DGRAM) {
@@ -494,7 +501,7 @@ ngx_mpegts_check(ngx_conf_t *cf, ngx_stream_listen_t *ls,
 
 
 static ngx_int_t
-ngx_mpegts_check_sources(ngx_conf_t *cf, ngx_stream_listen_t *ls,
+ngx_mpegts_check_sources(ngx_conf_t *cf, ngx_mpegts_listen_t *ls,
     ngx_mpegts_srv_conf_t *conf)
 {
     ngx_uint_t   i;

@@ -203,7 +203,8 @@ ngx_media_ts_input_hold(ngx_media_ts_input_t *in,
     const ngx_media_frame_t *frame)
 {
     u_char             *p;
-    ngx_media_frame_t  *f;
+    uint32_t            bit;
+    ngx_media_frame_t  *f, first;
 
     p = ngx_alloc(frame->size + 1, in->log);
     if (p == NULL) {
@@ -218,6 +219,25 @@ ngx_media_ts_input_hold(ngx_media_ts_input_t *in,
     *f = *frame;
     f->data = p;
 
+    /*
+     * The first configuration of each track goes before all frames: a player
+     * that begins with the first one would get it twice.
+     */
+
+    bit = (uint32_t) 1 << f->track;
+
+    if ((f->flags & NGX_MEDIA_FRAME_CONFIG) && !(in->configs & bit)) {
+        in->configs |= bit;
+
+        first = *f;
+
+        ngx_memmove(&in->held[in->nconfigs + 1], &in->held[in->nconfigs],
+                    (in->nheld - in->nconfigs) * sizeof(ngx_media_frame_t));
+
+        f = &in->held[in->nconfigs++];
+        *f = first;
+    }
+
     if (in->nheld++ == 0) {
         in->first = f->dts;
         in->last = f->dts;
@@ -228,7 +248,7 @@ ngx_media_ts_input_hold(ngx_media_ts_input_t *in,
     in->last = ngx_max(in->last, f->dts);
 
     if (!(f->flags & NGX_MEDIA_FRAME_CONFIG)) {
-        in->seen |= (uint32_t) 1 << f->track;
+        in->seen |= bit;
     }
 
     return NGX_OK;
@@ -280,7 +300,7 @@ ngx_media_ts_input_release(ngx_media_ts_input_t *in)
 }
 
 
-/* by time; those of one time, and a configuration and its frame, stay so */
+/* by time; those of one time, and a later configuration and its frame, stay */
 
 static void
 ngx_media_ts_input_sort(ngx_media_ts_input_t *in)
@@ -288,10 +308,14 @@ ngx_media_ts_input_sort(ngx_media_ts_input_t *in)
     ngx_uint_t         i, k;
     ngx_media_frame_t  f;
 
-    for (i = 1; i < in->nheld; i++) {
+    for (i = 0; i < in->nconfigs; i++) {
+        in->held[i].dts = in->first;
+    }
+
+    for (i = in->nconfigs + 1; i < in->nheld; i++) {
         f = in->held[i];
 
-        for (k = i; k > 0 && in->held[k - 1].dts > f.dts; k--) {
+        for (k = i; k > in->nconfigs && in->held[k - 1].dts > f.dts; k--) {
             in->held[k] = in->held[k - 1];
         }
 

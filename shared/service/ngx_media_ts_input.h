@@ -28,6 +28,8 @@ typedef struct {
     ngx_media_ts_demux_t    demux;
     ngx_media_frame_t      *held;            /* their data are allocated */
     ngx_uint_t              nheld;
+    ngx_uint_t              nconfigs;        /* that they begin with */
+    uint32_t                configs;         /* tracks of those */
     size_t                  bytes;           /* of them */
     int64_t                 first;           /* us, earliest and latest */
     int64_t                 last;

@@ -54,6 +54,7 @@ sub server {
     my (%opts) = @_;
 
     my $http = $opts{http} || '';
+    my $stream = $opts{stream} || '';
     my $t = Test::Nginx->new()->has(qw/http stream rtmp flv_live/)
         ->has_daemon(qw/ffmpeg ffprobe/);
 
@@ -64,6 +65,7 @@ worker_processes %%WORKERS%%;
 events { }
 stream {
     server { listen 127.0.0.1:8035; rtmp { } }
+    $stream
 }
 http {
     %%TEST_GLOBALS_HTTP%%
