@@ -109,6 +109,7 @@ struct ngx_srt_peer_s {
     ngx_socket_t              udp;             /* the same, whoever has it */
     ngx_srt_peer_t          **link;            /* what its connection has */
     ngx_event_t               timer;           /* of the handshake */
+    ngx_event_t               late;            /* end of its listener */
 
     ngx_uint_t                refused;
 

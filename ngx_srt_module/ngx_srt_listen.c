@@ -28,6 +28,7 @@
 #define NGX_SRT_PENDING           256
 #define NGX_SRT_PENDING_ADDR      32
 #define NGX_SRT_REFUSED           400     /* ms */
+#define NGX_SRT_LATE              3000    /* ms */
 #define NGX_SRT_DATAGRAMS         64      /* read at once */
 #define NGX_SRT_STRAYS            256     /* before it was connected */
 
@@ -58,6 +59,7 @@ static ngx_int_t ngx_srt_peer_listen(ngx_srt_peer_t *peer);
 static int ngx_srt_callback(void *data, SRTSOCKET sock, int version,
     const struct sockaddr *sa, const char *id);
 static void ngx_srt_peer_accept(ngx_srt_peer_t *peer);
+static void ngx_srt_peer_late(ngx_event_t *ev);
 static void ngx_srt_peer_timeout(ngx_event_t *ev);
 
 
@@ -624,15 +626,23 @@ ngx_srt_peer_accept(ngx_srt_peer_t *peer)
     }
 
     ngx_srt_unwatch(peer->listener);
-    (void) srt_close(peer->listener);
 
     ngx_srt_restore_signals(&saved);
 
-    peer->listener = SRT_INVALID_SOCK;
     peer->sock = sock;
 
     ngx_del_timer(&peer->timer);
     ngx_srt_npending--;
+
+    /* who has not got our last answer asks for it until his time is over */
+
+    peer->late.handler = ngx_srt_peer_late;
+    peer->late.data = peer;
+    peer->late.log = ngx_cycle->log;
+    peer->late.cancelable = 1;
+
+    ngx_add_timer(&peer->late, ngx_max(peer->conf->connect_timeout,
+                                       NGX_SRT_LATE));
 
     if (peer->session == NULL
         || ngx_srt_watch(peer, sock, SRT_EPOLL_IN|SRT_EPOLL_OUT|SRT_EPOLL_ERR)
@@ -643,6 +653,21 @@ ngx_srt_peer_accept(ngx_srt_peer_t *peer)
     }
 
     ngx_srt_session_accepted(peer->session);
+}
+
+
+static void
+ngx_srt_peer_late(ngx_event_t *ev)
+{
+    ngx_srt_peer_t *peer = ev->data;
+
+    sigset_t  saved;
+
+    ngx_srt_block_signals(&saved);
+    (void) srt_close(peer->listener);
+    ngx_srt_restore_signals(&saved);
+
+    peer->listener = SRT_INVALID_SOCK;
 }
 
 
@@ -696,6 +721,10 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
         ngx_srt_npending--;
     }
 
+    if (peer->late.timer_set) {
+        ngx_del_timer(&peer->late);
+    }
+
     if (peer->link) {
         *peer->link = NULL;
         peer->link = NULL;
@@ -705,12 +734,11 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
 
     /* the order matters, see ngx_srt.h */
 
-    if (peer->listener != SRT_INVALID_SOCK) {
-        ngx_srt_unwatch(peer->listener);
-    }
-
     if (peer->sock != SRT_INVALID_SOCK) {
         ngx_srt_unwatch(peer->sock);
+
+    } else if (peer->listener != SRT_INVALID_SOCK) {
+        ngx_srt_unwatch(peer->listener);
     }
 
     ngx_srt_forget(peer);

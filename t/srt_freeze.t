@@ -2,10 +2,11 @@
 
 # Copyright (C) the nginx media suite authors
 
-# SRT callers that come while the server reloads, all of which come in; and
-# processes that stand still for a while, as those of a busy or sleeping machine
-# do: the encoder, a worker with a player, that of the publisher.  The session
-# goes on where it was, and no frame is missing.
+# SRT callers that come while the server reloads, all of which come in, and one
+# who does not get the last answer of his handshake at first; and processes that
+# stand still for a while, as those of a busy or sleeping machine do: the
+# encoder, a worker with a player, that of the publisher.  The session goes on
+# where it was, and no frame is missing.
 
 use warnings;
 use strict;
@@ -16,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx;
+use Test::Nginx::Impair;
 use Test::Nginx::Player;
 use Test::Nginx::SRT;
 use Time::HiRes qw/ sleep time /;
@@ -117,6 +119,21 @@ for my $who ([ 'the encoder', $publisher, 2.5 ],
             : ''), '', "$what: player $p->{n} missed nothing");
     }
 }
+
+$_->drop() for @players;
+
+###############################################################################
+
+# the server takes him for connected, he himself asks once more: with this seed
+# the second packet to him is lost
+
+my $net = Test::Nginx::Impair->new($t, udp => port(10080), delay => 20,
+    down_loss => 10, seed => 1022);
+
+@players = srt_play($t, srt_url($net->{udp}, 'live/x', 'request',
+    latency => 300));
+
+ok(until_video(25), 'the answer to a handshake is lost, and repeated');
 
 $_->drop() for @players;
 $t->stop_daemons();
