@@ -206,7 +206,9 @@ void ngx_srt_unwatch(SRTSOCKET sock);
  * code.
  */
 int ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id);
-/* In the worker: the answer. */
+/* In the worker: is it still waited for? */
+ngx_uint_t ngx_srt_waits(ngx_srt_peer_t *peer);
+/* The answer. */
 void ngx_srt_answer(ngx_srt_peer_t *peer, int code);
 /* It will be told of once more, as if its socket were ready. */
 void ngx_srt_again(ngx_srt_peer_t *peer);

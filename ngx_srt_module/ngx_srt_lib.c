@@ -489,6 +489,19 @@ ngx_srt_encrypt(ngx_srt_peer_t *peer, SRTSOCKET sock)
 }
 
 
+ngx_uint_t
+ngx_srt_waits(ngx_srt_peer_t *peer)
+{
+    ngx_uint_t  waits;
+
+    (void) pthread_mutex_lock(&ngx_srt_lib.lock);
+    waits = peer->asked && !peer->answered;
+    (void) pthread_mutex_unlock(&ngx_srt_lib.lock);
+
+    return waits;
+}
+
+
 void
 ngx_srt_answer(ngx_srt_peer_t *peer, int code)
 {

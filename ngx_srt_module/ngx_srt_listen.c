@@ -590,7 +590,9 @@ ngx_srt_peer_event(ngx_srt_peer_t *peer, ngx_uint_t told)
         return;
     }
 
-    if ((told & NGX_SRT_WANTS) && peer->session == NULL) {
+    if ((told & NGX_SRT_WANTS) && peer->session == NULL
+        && ngx_srt_waits(peer))
+    {
         ngx_srt_session_begin(peer);
         return;
     }

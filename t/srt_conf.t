@@ -14,6 +14,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx;
+use Test::Nginx::SRTPeer;
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -137,6 +138,36 @@ for my $name (qw/ latency passphrase pbkeylen mss maxbw tlpktdrop sendbuf
 my ($status, $text) = check("listen $port udp reuseport; srt { pbkeylen 16; }");
 ok($status == 0 && $text =~ /"pbkeylen" .* is of no use without "passphrase"/,
     'a key length for nothing');
+
+# one process
+
+$t->write_file_expand('nginx.conf', <<'END_OF_CONF');
+%%TEST_GLOBALS%%
+daemon off;
+master_process off;
+worker_processes 1;
+events { }
+media { zone 64m; }
+stream {
+    server { listen 127.0.0.1:%%PORT_8080_UDP%% udp reuseport; srt { } }
+}
+END_OF_CONF
+
+my $pid = $t->run_daemon($Test::Nginx::NGINX, '-p', $t->testdir() . '/',
+    '-c', 'nginx.conf', '-e', 'error.log');
+
+ok(wait_until(sub { -s $t->testdir() . '/nginx.pid' }, 10),
+    'master_process off');
+
+my $p = Test::Nginx::SRTPeer->new('127.0.0.1', $port,
+    id => '#!::r=live/x,m=publish');
+
+is($p->{code}, 0, 'master_process off: a publisher');
+$p->close();
+
+$t->stop_daemon($pid);
+unlike($t->read_file('error.log'), qr/\[alert\](?!.*open socket)/,
+    'master_process off: no alerts');
 
 done_testing();
 
