@@ -26,6 +26,7 @@ static ngx_int_t ngx_http_hls_check(ngx_str_t *text,
 static ngx_uint_t ngx_http_hls_plain(ngx_str_t *text);
 static ngx_int_t ngx_http_hls_answer(ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_nothing(ngx_http_hls_ctx_t *ctx, ngx_int_t rc);
+static ngx_msec_t ngx_http_hls_fetch(ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_take(ngx_http_hls_ctx_t *ctx,
     ngx_media_hls_t *hls);
 static ngx_int_t ngx_http_hls_dispatch(ngx_http_hls_ctx_t *ctx);
@@ -344,9 +345,7 @@ ngx_http_hls_nothing(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
         return NGX_ERROR;
     }
 
-    wait = ngx_media_http_play_wait(ctx->request);
-
-    if (wait == 0 || ctx->conf->mode == NGX_MEDIA_HLS_OFF
+    if (ctx->conf->mode == NGX_MEDIA_HLS_OFF
         || (ctx->name.kind != NGX_MEDIA_HLS_NAME_PLAYLIST
             && ctx->name.kind != NGX_MEDIA_HLS_NAME_MPD)
         || (ctx->deadline
@@ -356,10 +355,48 @@ ngx_http_hls_nothing(ngx_http_hls_ctx_t *ctx, ngx_int_t rc)
     }
 
     if (ctx->deadline == 0) {
+        wait = ngx_http_hls_fetch(ctx);
+
+        if (wait == 0) {
+            return NGX_HTTP_NOT_FOUND;
+        }
+
         ctx->deadline = ngx_current_msec + wait;
     }
 
     return ngx_http_hls_want_poll(ctx);
+}
+
+
+/* ms to wait for it: play_wait, or until it is fetched; 0: it will not come */
+
+static ngx_msec_t
+ngx_http_hls_fetch(ngx_http_hls_ctx_t *ctx)
+{
+    void                  **conf;
+    ngx_str_t               vhost;
+    ngx_msec_t              wait;
+    ngx_media_core_conf_t  *ccf;
+
+    wait = ngx_media_http_play_wait(ctx->request);
+
+    if (ctx->request->method == NGX_HTTP_HEAD) {
+        return wait;
+    }
+
+    vhost = ctx->vhost;
+    conf = ngx_media_policy(&vhost, &ctx->app);
+
+    if (ngx_media_fetch(conf, &vhost, &ctx->app, &ctx->stream,
+                        &ctx->request->args)
+        == NGX_OK
+        && wait == 0)
+    {
+        ccf = conf[ngx_media_policy_module.ctx_index];
+        wait = ccf->idle_timeout;
+    }
+
+    return wait;
 }
 
 

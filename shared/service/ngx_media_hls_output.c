@@ -93,8 +93,9 @@ ngx_media_hls_get(ngx_str_t *host, ngx_str_t *app, ngx_str_t *stream,
 {
     int64_t                 msec;
     uint32_t                hash;
+    void                  **policy;
     ngx_int_t               rc;
-    ngx_str_t               vhost;
+    ngx_str_t               vhost, args;
     ngx_media_vhost_t      *v;
     ngx_media_hls_conf_t   *conf;
     ngx_media_main_conf_t  *mcf;
@@ -113,7 +114,8 @@ ngx_media_hls_get(ngx_str_t *host, ngx_str_t *app, ngx_str_t *stream,
         vhost = v->name;
     }
 
-    conf = ngx_media_conf_app(v, app)[ngx_media_hls_policy_module.ctx_index];
+    policy = ngx_media_conf_app(v, app);
+    conf = policy[ngx_media_hls_policy_module.ctx_index];
 
     if (conf->mode == NGX_MEDIA_HLS_OFF) {
         return NGX_DECLINED;
@@ -143,6 +145,15 @@ ngx_media_hls_get(ngx_str_t *host, ngx_str_t *app, ngx_str_t *stream,
 
     if (msec - o->source->served_msec > NGX_MEDIA_HLS_TOUCH) {
         __atomic_store_n(&o->source->served_msec, msec, __ATOMIC_RELAXED);
+    }
+
+    if (!ngx_media_source_live(o->source)) {
+
+        /* it may be fetched again: who plays HLS is heard of by this alone */
+
+        ngx_str_null(&args);
+
+        (void) ngx_media_fetch(policy, &vhost, app, stream, &args);
     }
 
     return ngx_media_hls_ready(o);
