@@ -373,8 +373,8 @@ typedef struct {
     u_char      client[NGX_MEDIA_ID_LEN + 4];   /* owner; its session, or "" */
     u_char      error[64];          /* owner; why the last call ended */
     u_char      url[192];           /* owner; without secrets, maybe cut */
-    u_char      names[NGX_MEDIA_NAME_LEN + 128];    /* owner; vhost, app and
-                                                     * stream, maybe cut */
+    u_char      names[3 * 128];     /* owner; vhost, app and stream, each
+                                     * maybe cut to 128 bytes */
 } ngx_media_relay_entry_t;
 
 
@@ -539,6 +539,8 @@ typedef struct {
     ngx_media_ban_t   bans[NGX_MEDIA_BANS];         /* lock */
     int64_t           archive_swept;                /* atomic; ms */
     ngx_media_claim_t  claims[NGX_MEDIA_CLAIMS];    /* lock */
+    uint64_t          relay_calls;  /* atomic */
+    uint64_t          relay_failures;               /* atomic; of them */
     uint64_t          relay_keys[NGX_MEDIA_RELAYS]; /* lock; 0: free */
     ngx_media_relay_entry_t  relays[NGX_MEDIA_RELAYS];
     ngx_media_switches_t  switches;

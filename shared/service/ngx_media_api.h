@@ -13,6 +13,7 @@
  *   ngx_media_api_stream.c   vhosts, streams
  *   ngx_media_api_health.c   tracks of one stream
  *   ngx_media_api_client.c   clients
+ *   ngx_media_api_relay.c    what is fetched from others and sent to them
  *   ngx_media_record_api.c   recordings, and what is switched on
  *   ngx_media_api_list.c     what lists have in common
  *   ngx_media_metrics.c      Prometheus
@@ -91,6 +92,7 @@ ngx_int_t ngx_media_api_summaries(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_vhosts(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_streams(ngx_media_api_t *api);
 ngx_int_t ngx_media_api_clients(ngx_media_api_t *api);
+ngx_int_t ngx_media_api_relays(ngx_media_api_t *api);
 
 /* DELETE of a client: closes it */
 ngx_int_t ngx_media_api_kick(ngx_media_api_t *api);

@@ -108,6 +108,8 @@ ngx_media_api_index_v1(ngx_media_api_t *api)
                             "streams, or one by its id; ?start=0&count=10");
     ngx_media_json_key_text(j, "clients",
                             "clients, or one by its id; ?start=0&count=10");
+    ngx_media_json_key_text(j, "relays",
+                            "what is fetched from others and sent to them");
     ngx_media_json_key_text(j, "recordings",
                             "recordings, or one by its id; ?start=0&count=10");
     ngx_media_json_key_text(j, "raw", "switches of the API: ?rpc=raw");

@@ -224,6 +224,10 @@ static const ngx_media_api_route_t  ngx_media_api_routes[] = {
       ngx_media_api_clients, ngx_media_api_kick, NULL,
       ngx_null_string },
 
+    { ngx_string("/api/v1/relays"), 0,
+      ngx_media_api_relays, NULL, NULL,
+      ngx_null_string },
+
     { ngx_string("/api/v1/recordings/"), NGX_MEDIA_API_ID|NGX_MEDIA_API_LIST,
       ngx_media_api_recordings, ngx_media_api_recording_remove,
       ngx_media_api_recording_actions,

@@ -22,6 +22,7 @@
 #include <sys/utsname.h>
 #include "ngx_media_core.h"
 #include "ngx_media_api.h"
+#include "ngx_media_relay_hub.h"
 #include "ngx_media_hls.h"
 #include "ngx_media_http.h"
 #include "ngx_media_version.h"
@@ -140,6 +141,7 @@ static void ngx_media_metrics_server(ngx_media_metrics_t *m,
 static void ngx_media_metrics_hooks(ngx_media_metrics_t *m);
 static void ngx_media_metrics_uploads(ngx_media_metrics_t *m);
 static void ngx_media_metrics_events(ngx_media_metrics_t *m);
+static void ngx_media_metrics_relays(ngx_media_metrics_t *m);
 static void ngx_media_metrics_workers(ngx_media_metrics_t *m);
 static void ngx_media_metrics_links(ngx_media_metrics_t *m);
 static void ngx_media_metrics_rtts(ngx_media_metrics_t *m);
@@ -296,6 +298,7 @@ ngx_media_metrics_handler(ngx_http_request_t *r)
     ngx_media_metrics_hooks(&m);
     ngx_media_metrics_uploads(&m);
     ngx_media_metrics_events(&m);
+    ngx_media_metrics_relays(&m);
     ngx_media_metrics_workers(&m);
     ngx_media_metrics_links(&m);
     ngx_media_metrics_rtts(&m);
@@ -796,6 +799,55 @@ ngx_media_metrics_hooks(ngx_media_metrics_t *m)
         ngx_media_metrics_int(m, names[i][0], "counter", names[i][1],
                               (int64_t) ngx_media_api_get(&n[i]));
     }
+}
+
+
+static void
+ngx_media_metrics_relays(ngx_media_metrics_t *m)
+{
+    u_char                   *p, buf[64];
+    int64_t                   n[2][NGX_MEDIA_RELAY_CONNECTED + 1];
+    uint32_t                  i;
+    ngx_str_t                 labels;
+    ngx_uint_t                way, state;
+    ngx_media_relay_entry_t   e;
+
+    static const char  *ways[] = { "pull", "push" };
+
+    ngx_memzero(n, sizeof(n));
+
+    for (i = 0; i < NGX_MEDIA_RELAYS; i++) {
+
+        if (ngx_media_relay_snapshot(i, &e) == NGX_OK
+            && e.state <= NGX_MEDIA_RELAY_CONNECTED)
+        {
+            n[e.way != NGX_MEDIA_RELAY_PULL][e.state]++;
+        }
+    }
+
+    ngx_media_metrics_head(m, "nginx_media_relays", "gauge",
+                           "Streams fetched from others and sent to them.");
+
+    for (way = 0; way < 2; way++) {
+        for (state = 0; state <= NGX_MEDIA_RELAY_CONNECTED; state++) {
+            p = ngx_sprintf(buf, "{way=\"%s\",state=\"%s\"}", ways[way],
+                            ngx_media_relay_state_name(state));
+            labels.data = buf;
+            labels.len = p - buf;
+
+            ngx_media_metrics_line(m, "nginx_media_relays", &labels,
+                                   n[way][state], 0);
+        }
+    }
+
+    ngx_media_metrics_int(m, "nginx_media_relay_calls_total", "counter",
+                          "Calls to other servers.", (int64_t)
+                          ngx_media_api_get(&ngx_media_arena()->relay_calls));
+    ngx_media_metrics_int(m, "nginx_media_relay_failures_total", "counter",
+                          "Calls that failed or were lost, and names that "
+                          "were not resolved.", (int64_t)
+                          ngx_media_api_get(&ngx_media_arena()
+                                            ->relay_failures));
 }
 
 

@@ -19,6 +19,7 @@
 
 static u_char *ngx_media_relay_log_handler(ngx_log_t *log, u_char *buf,
     size_t len);
+static void ngx_media_relay_choose(ngx_media_relay_t *r);
 static void ngx_media_relay_state(ngx_media_relay_t *r, ngx_uint_t state);
 static void ngx_media_relay_timer(ngx_event_t *ev);
 static void ngx_media_relay_attempt(ngx_media_relay_t *r);
@@ -223,7 +224,30 @@ ngx_media_relay_add_all(ngx_media_relay_t *r, ngx_array_t *targets,
         }
     }
 
+    ngx_media_relay_choose(r);
+
     return r->nto ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* the first one but those that gave no answer a moment ago */
+
+static void
+ngx_media_relay_choose(ngx_media_relay_t *r)
+{
+    ngx_uint_t                 i;
+    ngx_media_relay_target_t  *t;
+
+    for (i = 0; i < r->nto; i++) {
+        t = r->to[i].target;
+
+        if (t == NULL || t->down == 0
+            || ngx_current_msec - t->down > NGX_MEDIA_RELAY_DOWN)
+        {
+            r->cur = i;
+            return;
+        }
+    }
 }
 
 
@@ -565,6 +589,9 @@ ngx_media_relay_dial(ngx_media_relay_t *r)
 
     ngx_media_relay_state(r, NGX_MEDIA_RELAY_CALLING);
 
+    (void) __atomic_fetch_add(&ngx_media_arena()->relay_calls, 1,
+                              __ATOMIC_RELAXED);
+
     if (to->dialler->dial(call) != NGX_OK) {
         ngx_media_relay_failed(r, "the call can not begin");
         return;
@@ -606,6 +633,10 @@ ngx_media_relay_connected(ngx_media_relay_call_t *call)
 
     ngx_media_relay_state(r, NGX_MEDIA_RELAY_CONNECTED);
 
+    if (r->to[r->cur].target) {
+        r->to[r->cur].target->down = 0;
+    }
+
     level = r->noted ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
     ngx_log_error(level, &r->log, 0, "relay is connected");
@@ -618,7 +649,8 @@ void
 ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
     const char *text)
 {
-    ngx_media_relay_t  *r;
+    ngx_media_relay_t         *r;
+    ngx_media_relay_target_t  *t;
 
     static const char  *whys[] = {
         "closed", "refused", "unreachable", "broken", "failed"
@@ -640,6 +672,12 @@ ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
     }
 
     r->dialled = 0;
+
+    t = r->to[r->cur].target;
+
+    if (t) {
+        t->down = (why == NGX_MEDIA_RELAY_UNREACHED) ? ngx_current_msec : 0;
+    }
 
     ngx_media_relay_failed(r, text);
 }
@@ -676,6 +714,9 @@ ngx_media_relay_failed(ngx_media_relay_t *r, const char *error)
     lasted = (r->state == NGX_MEDIA_RELAY_CONNECTED);
 
     ngx_media_relay_say(r, error);
+
+    (void) __atomic_fetch_add(&ngx_media_arena()->relay_failures, 1,
+                              __ATOMIC_RELAXED);
 
     if (lasted && ngx_current_msec - r->since >= NGX_MEDIA_RELAY_STABLE) {
         r->pause = NGX_MEDIA_RELAY_PAUSE;

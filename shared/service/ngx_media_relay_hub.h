@@ -37,7 +37,8 @@
 #include "ngx_media_value.h"
 
 
-#define NGX_MEDIA_RELAY_TIMEOUT    5000     /* ms, to be connected */
+#define NGX_MEDIA_RELAY_TIMEOUT    3000     /* ms, to be connected */
+#define NGX_MEDIA_RELAY_DOWN       10000    /* ms, begin with another one */
 #define NGX_MEDIA_RELAY_FLOW       10000    /* ms, until media flow */
 #define NGX_MEDIA_RELAY_STABLE     5000     /* ms, then the pause is short */
 #define NGX_MEDIA_RELAY_PAUSE      1000     /* ms, doubled each time */
@@ -59,6 +60,8 @@ typedef struct {
     ngx_addr_t                 *addrs;      /* where there is no resolver */
     ngx_uint_t                  naddrs;
     ngx_uint_t                  way;        /* it was checked for */
+    ngx_msec_t                  down;       /* worker; when it did not answer,
+                                             * or 0 */
     u_char                     *file;
     ngx_uint_t                  line;
 } ngx_media_relay_target_t;

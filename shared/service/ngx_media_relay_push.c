@@ -35,6 +35,7 @@ static void ngx_media_relay_push_origin(ngx_media_relay_ask_t *ask,
 static void ngx_media_relay_push_begin(ngx_media_relay_t *r);
 static void ngx_media_relay_push_asked(void *data, ngx_int_t rc,
     ngx_str_t *urls, ngx_uint_t n);
+static ngx_uint_t ngx_media_relay_push_asking(ngx_media_source_t *src);
 static ngx_uint_t ngx_media_relay_same(const ngx_str_t *a,
     const ngx_str_t *b);
 
@@ -320,6 +321,31 @@ ngx_media_relay_unpublish(ngx_media_source_t *src)
 }
 
 
+static ngx_uint_t
+ngx_media_relay_push_asking(ngx_media_source_t *src)
+{
+    ngx_queue_t            *q;
+    ngx_media_relay_ask_t  *ask;
+
+    if (ngx_media_relay_asks.next == NULL) {
+        return 0;
+    }
+
+    for (q = ngx_queue_head(&ngx_media_relay_asks);
+         q != ngx_queue_sentinel(&ngx_media_relay_asks);
+         q = ngx_queue_next(q))
+    {
+        ask = ngx_queue_data(q, ngx_media_relay_ask_t, queue);
+
+        if (ask->source == ngx_media_source_index(src)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_media_relay_push_tick(ngx_media_relay_t *r)
 {
@@ -343,6 +369,12 @@ ngx_media_relay_push_tick(ngx_media_relay_t *r)
     if (src && !ngx_media_source_live(src)) {
         wait = src->policy.republish_wait;
         gone = ngx_exiting || ngx_media_msec() - r->left >= wait;
+
+    } else if (src && r->asked) {
+
+        /* the back end may say that it goes on */
+
+        gone = !ngx_media_relay_push_asking(src);
     }
 
     ngx_media_unlock();

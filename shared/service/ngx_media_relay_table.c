@@ -16,7 +16,7 @@ static ngx_int_t ngx_media_relay_take(uint64_t key, ngx_uint_t way,
 static void ngx_media_relay_bury(void);
 static ngx_uint_t ngx_media_relay_mine(ngx_media_relay_entry_t *e);
 static uint16_t ngx_media_relay_put_text(u_char **p, u_char *last,
-    const ngx_str_t *text);
+    const ngx_str_t *text, size_t max);
 
 
 /* FNV-1a; never 0 */
@@ -262,11 +262,13 @@ ngx_media_relay_release(uint32_t entry)
 
 
 static uint16_t
-ngx_media_relay_put_text(u_char **p, u_char *last, const ngx_str_t *text)
+ngx_media_relay_put_text(u_char **p, u_char *last, const ngx_str_t *text,
+    size_t max)
 {
     size_t  n;
 
     n = ngx_min(text->len, (size_t) (last - *p));
+    n = ngx_min(n, max);
     *p = ngx_cpymem(*p, text->data, n);
 
     return (uint16_t) n;
@@ -276,6 +278,7 @@ ngx_media_relay_put_text(u_char **p, u_char *last, const ngx_str_t *text)
 void
 ngx_media_relay_show(ngx_media_relay_t *r, const char *error)
 {
+    size_t                    max;
     u_char                   *p, *last;
     ngx_str_t                 id;
     ngx_media_relay_to_t     *to;
@@ -315,17 +318,22 @@ ngx_media_relay_show(ngx_media_relay_t *r, const char *error)
     }
 
     p = e->url;
-    e->url_len = ngx_media_relay_put_text(&p, p + sizeof(e->url), &to->shown);
+    e->url_len = ngx_media_relay_put_text(&p, p + sizeof(e->url), &to->shown,
+                                          sizeof(e->url));
 
     p = e->names;
     last = p + sizeof(e->names);
 
+    max = sizeof(e->names) / 3;
+
     e->vhost_len = ngx_media_relay_put_text(&p, last,
-                                            &r->text[NGX_MEDIA_TEXT_VHOST]);
+                                            &r->text[NGX_MEDIA_TEXT_VHOST],
+                                            max);
     e->app_len = ngx_media_relay_put_text(&p, last,
-                                          &r->text[NGX_MEDIA_TEXT_APP]);
+                                          &r->text[NGX_MEDIA_TEXT_APP], max);
     e->stream_len = ngx_media_relay_put_text(&p, last,
-                                             &r->text[NGX_MEDIA_TEXT_STREAM]);
+                                             &r->text[NGX_MEDIA_TEXT_STREAM],
+                                             max);
 
     __atomic_store_n(&e->version, e->version + 1, __ATOMIC_SEQ_CST);
 }
