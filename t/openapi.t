@@ -340,7 +340,7 @@ my $v1 = '/api/v1';
 answer('GET', $_, $_) for '/', '/api/', "$v1/", "$v1/openapi.json",
     map { "$v1/$_" } qw! versions summaries rusages self_proc_stats
     system_proc_stats meminfos authors features requests vhosts/ streams/
-    clients/ recordings/ raw tests/requests tests/errors !;
+    clients/ relays recordings/ raw tests/requests tests/errors !;
 
 answer('GET', "$v1/raw", "$v1/raw?rpc=raw");
 answer('GET', "$v1/streams/", "$v1/streams/?start=1&count=2");
