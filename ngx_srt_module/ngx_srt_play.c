@@ -12,14 +12,14 @@
  *            of it: whoever reads SRT has no use for what is not yet due when
  *            the end comes
  *
- * Two bounds keep a GOP of the cache from running over the peer: the time of
- * the stream goes by NGX_SRT_FAST times as fast as time itself at most, or the
- * bytes as NGX_SRT_PACE, whichever is more, and half as fast each time that
- * packets get lost by it; and what is not acknowledged is two seconds of the
- * stream at most.  libsrt spreads the packets themselves (SRTO_MAXBW), and its
- * sender drops nothing by age (SRTO_SNDDROPDELAY): what it holds has a bound
- * here, and behind that a player that can not follow jumps from one keyframe
- * to a newer one, where libsrt would tear holes.
+ * A GOP of the cache must not run over the way to the peer.  libsrt sends no
+ * faster than it is told (SRTO_MAXBW), which begins low and grows by half each
+ * round trip as long as there is more to send than leaves and that much
+ * arrives, up to NGX_SRT_FAST times what the stream needs; where so many
+ * packets get lost that the way must be full, it becomes what arrived.  What
+ * libsrt holds meanwhile, and in bad times, is bounded here.  Its sender drops
+ * nothing by age (SRTO_SNDDROPDELAY): a player that can not follow jumps from
+ * one keyframe to a newer one, where libsrt would tear holes.
  *
  * A player whose acknowledgements stand still for idle_timeout is closed.
  */
@@ -35,16 +35,13 @@
 #define NGX_SRT_BURST      256            /* messages in a row */
 
 #define NGX_SRT_FAST       16             /* times as fast as it plays */
-#define NGX_SRT_SLOW       2              /* and never slower */
-#define NGX_SRT_AHEAD      200            /* ms of the stream at once */
-#define NGX_SRT_PACE       1000           /* bytes in a ms */
-#define NGX_SRT_AT_ONCE    262144         /* bytes */
-
-#define NGX_SRT_SAMPLE     200            /* packets that tell of loss */
-
-#define NGX_SRT_HELD       524288         /* bytes not acknowledged, at first */
-#define NGX_SRT_HELD_MIN   131072
-#define NGX_SRT_SPREAD     25000000       /* bytes/s within a burst */
+#define NGX_SRT_BEGIN      1500000        /* bytes/s, at first */
+#define NGX_SRT_MOST       25000000       /* bytes/s, of our own will */
+#define NGX_SRT_LEAST      32000
+#define NGX_SRT_SAMPLE     30             /* packets that tell of loss */
+#define NGX_SRT_CROWDED    6              /* one of so many was lost */
+#define NGX_SRT_HELD       65536          /* bytes, and those on the way */
+#define NGX_SRT_HELD_TIME  60             /* ms */
 
 #define NGX_SRT_POLL       10             /* ms */
 #define NGX_SRT_TICK       1000           /* ms */
@@ -71,13 +68,13 @@ struct ngx_srt_out_s {
     ngx_msec_t                 since;     /* FLOW: accepted; END: its begin */
     ngx_msec_t                 last;      /* it got something */
 
-    ngx_msec_t                 mark;      /* when there was nothing to send */
-    int64_t                    mark_passed;
-    uint64_t                   mark_bytes;
-
-    ngx_uint_t                 fast;      /* times as fast as it plays */
-    int64_t                    sent;      /* packets, when last seen */
+    int64_t                    speed;     /* bytes/s, at most */
+    ngx_msec_t                 rtt;
+    ngx_msec_t                 sampled;   /* when these were seen */
+    int64_t                    sent;      /* packets */
     int64_t                    lost;
+    uint64_t                   arrived;   /* bytes */
+    ngx_uint_t                 crowded;   /* the way was full once */
 };
 
 
@@ -100,7 +97,8 @@ static ngx_int_t ngx_srt_play_go(ngx_srt_session_t *s);
 static ngx_int_t ngx_srt_send(ngx_srt_session_t *s);
 static ngx_int_t ngx_srt_play_full(ngx_srt_session_t *s);
 static ngx_uint_t ngx_srt_play_room(ngx_srt_session_t *s);
-static void ngx_srt_play_loss(ngx_srt_session_t *s);
+static void ngx_srt_play_speed(ngx_srt_session_t *s);
+static int64_t ngx_srt_play_most(ngx_srt_session_t *s, int64_t *least);
 static size_t ngx_srt_play_held(ngx_srt_session_t *s);
 static void ngx_srt_play_look(ngx_srt_out_t *out, ngx_msec_t ms);
 static size_t ngx_srt_gather(ngx_media_span_t *spans, ngx_uint_t n,
@@ -296,7 +294,6 @@ void
 ngx_srt_play_start(ngx_srt_session_t *s)
 {
     int             n, len;
-    int64_t         spread;
     ngx_srt_out_t  *out;
 
     out = s->out;
@@ -313,15 +310,19 @@ ngx_srt_play_start(ngx_srt_session_t *s)
     n = -1;
     (void) srt_setsockflag(s->peer->sock, SRTO_SNDDROPDELAY, &n, sizeof(int));
 
-    if (s->conf->maxbw == -1) {
-        spread = NGX_SRT_SPREAD;
-        (void) srt_setsockflag(s->peer->sock, SRTO_MAXBW, &spread,
+    out->speed = NGX_SRT_MOST;
+
+    if (s->conf->maxbw) {
+        out->speed = (s->conf->maxbw > 0)
+                     ? ngx_min(NGX_SRT_BEGIN, s->conf->maxbw) : NGX_SRT_BEGIN;
+
+        (void) srt_setsockflag(s->peer->sock, SRTO_MAXBW, &out->speed,
                                sizeof(int64_t));
     }
 
-    out->fast = NGX_SRT_FAST;
+    out->rtt = NGX_SRT_POLL;
+    out->sampled = ngx_current_msec;
     out->since = ngx_current_msec;
-    out->mark = ngx_current_msec;
     out->last = ngx_current_msec;
     out->heard = ngx_current_msec;
 
@@ -440,7 +441,6 @@ ngx_srt_play_ready(ngx_srt_session_t *s)
     }
 
     out->state = NGX_SRT_FLOW;
-    out->mark = ngx_current_msec;
     ngx_srt_play_look(out, NGX_SRT_TICK);
 
     return 1;
@@ -479,10 +479,6 @@ ngx_srt_send(ngx_srt_session_t *s)
         n = ngx_media_consumer_spans(&s->consumer, spans, NGX_SRT_SPANS,
                                      NGX_SRT_PAYLOAD);
         if (n == 0) {
-            out->mark = ngx_current_msec;
-            out->mark_passed = out->splice.passed;
-            out->mark_bytes = out->bytes;
-
             return NGX_OK;
         }
 
@@ -536,70 +532,111 @@ ngx_srt_play_full(ngx_srt_session_t *s)
 }
 
 
-/* May some messages go now?  See above. */
+/* May some messages go now? */
 
 static ngx_uint_t
 ngx_srt_play_room(ngx_srt_session_t *s)
 {
-    int64_t         passed;
-    uint64_t        bytes, elapsed, limit;
+    size_t          held;
     ngx_srt_out_t  *out;
 
     out = s->out;
+    held = ngx_srt_play_held(s);
 
-    elapsed = ngx_current_msec - out->mark;
-    passed = (out->splice.passed - out->mark_passed) / 1000;
-    bytes = out->bytes - out->mark_bytes;
-
-    if (passed > (int64_t) (elapsed * out->fast + NGX_SRT_AHEAD)
-        && bytes > elapsed * NGX_SRT_PACE + NGX_SRT_AT_ONCE)
+    if (held <= NGX_SRT_HELD
+                + (size_t) out->speed * (out->rtt + NGX_SRT_HELD_TIME) / 1000)
     {
-        ngx_srt_play_loss(s);
-        return 0;
+        return 1;
     }
 
-    limit = NGX_SRT_HELD;
+    ngx_srt_play_speed(s);
 
-    if (out->splice.passed >= 1000000) {
-        limit = out->bytes * 2 / (uint64_t) (out->splice.passed / 1000000);
-        limit = ngx_max(limit, NGX_SRT_HELD_MIN);
-    }
-
-    return ngx_srt_play_held(s) <= limit;
+    return 0;
 }
 
 
-/* in a burst: one in fifty was lost, so it is too fast */
+/* There is more to send than leaves: may it be faster, or is it too fast? */
 
 static void
-ngx_srt_play_loss(ngx_srt_session_t *s)
+ngx_srt_play_speed(ngx_srt_session_t *s)
 {
-    int64_t          sent, lost;
+    int64_t          sent, lost, most, least, arrived, speed;
+    ngx_msec_t       elapsed;
     ngx_srt_out_t   *out;
     SRT_TRACEBSTATS  stat;
 
     out = s->out;
+    elapsed = ngx_current_msec - out->sampled;
 
-    if (srt_bistats(s->peer->sock, &stat, 0, 1) == SRT_ERROR) {
+    if (elapsed < out->rtt + 2 * NGX_SRT_POLL
+        || srt_bistats(s->peer->sock, &stat, 0, 1) == SRT_ERROR)
+    {
         return;
     }
 
-    sent = stat.pktSentUniqueTotal - out->sent;
+    sent = stat.pktSentTotal - out->sent;
     lost = stat.pktSndLossTotal - out->lost;
 
     if (sent < NGX_SRT_SAMPLE) {
         return;
     }
 
-    out->sent = stat.pktSentUniqueTotal;
+    arrived = (int64_t) (out->taken - out->arrived) * 1000
+              / (int64_t) elapsed;
+
+    out->rtt = (ngx_msec_t) stat.msRTT;
+    out->arrived = out->taken;
+    out->sampled = ngx_current_msec;
+    out->sent = stat.pktSentTotal;
     out->lost = stat.pktSndLossTotal;
 
-    if (lost * 50 > sent && out->fast > NGX_SRT_SLOW) {
-        out->fast /= 2;
-        out->mark = ngx_current_msec;
-        out->mark_passed = out->splice.passed;
-        out->mark_bytes = out->bytes;
+    most = ngx_srt_play_most(s, &least);
+
+    speed = out->speed;
+
+    if (lost * NGX_SRT_CROWDED > sent) {
+        out->crowded = 1;
+        speed = ngx_min(speed, ngx_max(arrived, speed / 2));
+        speed = ngx_max(speed, least);
+
+    } else if (!out->crowded && arrived >= speed / 4 * 3) {
+        speed = ngx_min(speed / 2 * 3, most);
     }
+
+    if (speed != out->speed && s->conf->maxbw) {
+        out->speed = speed;
+        (void) srt_setsockflag(s->peer->sock, SRTO_MAXBW, &speed,
+                               sizeof(int64_t));
+    }
+}
+
+
+/* what it may be at most, and must be to follow the stream */
+
+static int64_t
+ngx_srt_play_most(ngx_srt_session_t *s, int64_t *least)
+{
+    int64_t         most, rate;
+    ngx_srt_out_t  *out;
+
+    out = s->out;
+
+    *least = NGX_SRT_LEAST;
+    most = NGX_SRT_MOST;
+
+    if (out->splice.passed >= 300000) {
+        rate = (int64_t) out->bytes * 1000 / (out->splice.passed / 1000);
+
+        *least = ngx_max(*least, rate * 5 / 4);
+        most = ngx_max(rate * NGX_SRT_FAST, NGX_SRT_BEGIN);
+    }
+
+    if (s->conf->maxbw > 0) {
+        most = ngx_min(most, s->conf->maxbw);
+        *least = ngx_min(*least, s->conf->maxbw);
+    }
+
+    return ngx_max(most, out->speed);
 }
 
 
