@@ -166,8 +166,6 @@ void ngx_mpegts_datagram(ngx_mpegts_port_t *port, struct sockaddr *sa,
     socklen_t socklen, u_char *pos, u_char *end);
 /* The sender of port may not publish: he is not asked about for a time. */
 void ngx_mpegts_refuse(ngx_mpegts_port_t *port, ngx_uint_t reason);
-/* He may. */
-void ngx_mpegts_welcome(ngx_mpegts_port_t *port);
 /* The port of a connection that ngx_mpegts_datagram() made; NULL: TCP. */
 ngx_mpegts_port_t *ngx_mpegts_connection_port(ngx_connection_t *c);
 

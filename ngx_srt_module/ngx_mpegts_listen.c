@@ -308,6 +308,12 @@ ngx_mpegts_listen_look(ngx_mpegts_port_t *port)
         return;
     }
 
+    /* what could not be added, or has failed to be read */
+
+    if (port->peer == NULL || (port->session && port->session->publishing)) {
+        ngx_mpegts_listen_resume(port);
+    }
+
     if (port->peer == NULL
         && ngx_current_msec - port->joined >= NGX_MPEGTS_JOIN)
     {
@@ -477,6 +483,8 @@ ngx_mpegts_listen_batch(ngx_mpegts_port_t *port, ngx_uint_t max)
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
                           "recvmmsg() at %V failed",
                           &port->listening->addr_text);
+
+            ngx_mpegts_listen_pause(port);
         }
 
         return 0;

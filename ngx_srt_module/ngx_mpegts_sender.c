@@ -9,7 +9,8 @@
  * the one before is silent for a moment, others when he has timed out.
  *
  * Who was refused is not asked about with each datagram: he waits 2 seconds,
- * then 4, up to 30.
+ * then 4, up to 30.  Where 8 hosts wait nobody else is asked about: addresses
+ * of datagrams can be forged.
  */
 
 
@@ -22,6 +23,7 @@
 #define NGX_MPEGTS_PAUSE         2000
 #define NGX_MPEGTS_KICKED        10000
 #define NGX_MPEGTS_PAUSES        30000      /* ... at most */
+#define NGX_MPEGTS_FORGIVEN      60000      /* later he begins anew */
 
 
 static ngx_uint_t ngx_mpegts_other(ngx_mpegts_port_t *port,
@@ -30,6 +32,8 @@ static void ngx_mpegts_newcomer(ngx_mpegts_port_t *port, struct sockaddr *sa,
     socklen_t socklen, u_char *pos, u_char *end);
 static ngx_mpegts_refused_t *ngx_mpegts_refused(ngx_mpegts_port_t *port,
     struct sockaddr *sa, socklen_t socklen);
+static ngx_mpegts_refused_t *ngx_mpegts_refused_first(
+    ngx_mpegts_port_t *port);
 static ngx_connection_t *ngx_mpegts_connection(ngx_mpegts_port_t *port,
     u_char *pos, u_char *end);
 static ngx_int_t ngx_mpegts_connection_fill(ngx_mpegts_port_t *port,
@@ -78,7 +82,11 @@ ngx_mpegts_datagram(ngx_mpegts_port_t *port, struct sockaddr *sa,
 
     refused = ngx_mpegts_refused(port, sa, socklen);
 
-    if (refused
+    if (refused == NULL) {
+        refused = ngx_mpegts_refused_first(port);
+    }
+
+    if (refused->socklen
         && (ngx_msec_int_t) (refused->until - ngx_current_msec) > 0)
     {
         return;
@@ -189,28 +197,50 @@ ngx_mpegts_refused(ngx_mpegts_port_t *port, struct sockaddr *sa,
 }
 
 
+/* the place that is free, or will be first */
+
+static ngx_mpegts_refused_t *
+ngx_mpegts_refused_first(ngx_mpegts_port_t *port)
+{
+    ngx_uint_t             i;
+    ngx_mpegts_refused_t  *first, *refused;
+
+    first = &port->refused[0];
+
+    for (i = 0; i < NGX_MPEGTS_REFUSED; i++) {
+        refused = &port->refused[i];
+
+        if (refused->socklen == 0) {
+            return refused;
+        }
+
+        if ((ngx_msec_int_t) (refused->until - first->until) < 0) {
+            first = refused;
+        }
+    }
+
+    return first;
+}
+
+
 void
 ngx_mpegts_refuse(ngx_mpegts_port_t *port, ngx_uint_t reason)
 {
-    ngx_uint_t             i;
     ngx_mpegts_refused_t  *refused;
 
     refused = ngx_mpegts_refused(port, &port->sockaddr.sockaddr,
                                  port->socklen);
 
     if (refused == NULL) {
-        refused = &port->refused[0];
-
-        for (i = 1; i < NGX_MPEGTS_REFUSED; i++) {
-
-            if ((ngx_msec_int_t) (port->refused[i].until - refused->until) < 0)
-            {
-                refused = &port->refused[i];
-            }
-        }
+        refused = ngx_mpegts_refused_first(port);
 
         refused->sockaddr = port->sockaddr;
         refused->socklen = port->socklen;
+        refused->pause = 0;
+
+    } else if ((ngx_msec_int_t) (ngx_current_msec - refused->until)
+               > NGX_MPEGTS_FORGIVEN)
+    {
         refused->pause = 0;
     }
 
@@ -235,19 +265,6 @@ ngx_mpegts_refuse(ngx_mpegts_port_t *port, ngx_uint_t reason)
 
     refused->pause = ngx_min(refused->pause, NGX_MPEGTS_PAUSES);
     refused->until = ngx_current_msec + refused->pause;
-}
-
-
-void
-ngx_mpegts_welcome(ngx_mpegts_port_t *port)
-{
-    ngx_mpegts_refused_t  *refused;
-
-    refused = ngx_mpegts_refused(port, &port->sockaddr.sockaddr,
-                                 port->socklen);
-    if (refused) {
-        refused->socklen = 0;
-    }
 }
 
 
