@@ -252,13 +252,13 @@ sub transmit {
 
     return running("$d/$file.ts", 'sh', '-c', 'exec timeout -s INT "$3"'
         . ' srt-live-transmit -q -a:no "$1" file://con >"$2"', 'sh', $url,
-        "$d/$file.ts", $seconds + 1);
+        "$d/$file.ts", $seconds + 2);
 }
 
 sub gst {
     my ($file, $name, $port, @opts) = @_;
 
-    return running("$d/$file.ts", qw/ timeout -s INT /, $seconds + 1,
+    return running("$d/$file.ts", qw/ timeout -s INT /, $seconds + 4,
         qw/ gst-launch-1.0 -e srtsrc /, 'uri=srt://127.0.0.1:' . port($port),
         'mode=caller', "streamid=#!::r=live/$name,m=request", @opts,
         split(' ', "! tee name=t ! queue ! filesink location=$d/$file.ts
