@@ -29,7 +29,7 @@ my $t = Test::Nginx->new()->has(qw/ http stream srt rtmp flv /)
     ->has_daemon(qw/ ffmpeg srt-live-transmit /);
 my $edge = Test::Nginx->new();
 
-my %ports = map { $_ => port(12000 + $_) } 1 .. 4;
+my %ports = map { $_ => port(12000 + $_) } 1 .. 6;
 my $srt = port(10080);
 my $locked = port(10081);
 
@@ -108,6 +108,9 @@ media {
     application junk {
         origin srt://127.0.0.1:$ports{3}?connect_timeout=500;
     }
+    application noise {
+        origin srt://127.0.0.1:$ports{5};
+    }
     application quiet {
         origin srt://127.0.0.1:$ports{4}?connect_timeout=500;
     }
@@ -130,6 +133,10 @@ my $clip = ts_clip($t, 'clip', duration => 6);
 my $sink = srt_play($t, "srt://127.0.0.1:$ports{1}?mode=listener&latency=100");
 my $ffmpeg = listener();
 my $junk = $t->run_daemon(\&junk, $ports{3});
+
+$t->run_daemon(qw/ srt-live-transmit -q -a:no /, "udp://127.0.0.1:$ports{6}",
+    "srt://127.0.0.1:$ports{5}?mode=listener");
+$t->run_daemon(\&noise, $ports{6});
 
 $t->run();
 $edge->run();
@@ -173,6 +180,8 @@ unlike($log, qr/sesame/, 'passphrases are in no log');
 
 # peers that do not talk SRT, and those that are not there
 
+my $noise = Test::Nginx::Player->flv('/noise/x.flv', port => 8081);
+
 for my $app (qw/ junk quiet /) {
     my $s = time();
     my $p = Test::Nginx::Player->flv("/$app/x.flv", port => 8081);
@@ -185,6 +194,8 @@ for my $app (qw/ junk quiet /) {
 
 like($edge->read_file('error.log'), qr/relay failed: nobody answers/,
     'nobody answers');
+ok(play_until(sub { $edge->read_file('error.log')
+    =~ /the peer sends no MPEG-TS/ }, 6), 'what is no MPEG-TS');
 
 # the peer goes, and comes again
 
@@ -280,6 +291,20 @@ sub junk {
         send($s, substr($buf, 0, 20 + int rand 40), 0);
         send($s, "\x80" . substr($buf, 1, 15) . ("\xff" x 48), 0);
         send($s, '', 0);
+    }
+}
+
+# No packets of TS.
+
+sub noise {
+    my ($port) = @_;
+
+    my $s = IO::Socket::INET->new(Proto => 'udp', PeerPort => $port,
+        PeerAddr => '127.0.0.1') or die "no socket: $!\n";
+
+    while (1) {
+        send($s, join('', map { chr rand 256 } 1 .. 1316), 0);
+        sleep(0.02);
     }
 }
 
