@@ -85,7 +85,7 @@ http {
     %%TEST_GLOBALS_HTTP%%
 
     server {
-        listen 127.0.0.1:8080;
+        listen 127.0.0.1:8080 reuseport;
         location / { flv_live; hls; }
         location /api/ { media_api; }
         location /metrics { media_metrics; }
@@ -143,17 +143,46 @@ like(http_get('/live/one.m3u8', port => 8080), qr/EXTM3U/,
     'a request for HLS');
 ok(wait_until(sub { fetching() == 1 }, 5), 'fetches again');
 
-# its worker dies
+# a reload: players of old and new workers share what an old one fetches
+
+my $old = Test::Nginx::Player->flv('/live/one.flv');
+ok(play_until(sub { $old->video() > 20 }, 10), 'a player');
+
+$edge->reload();
 
 my $p = Test::Nginx::Player->flv('/live/one.flv');
-ok(play_until(sub { $p->video() > 20 }, 10), 'a player');
+ok(play_until(sub { $p->video() > 20 }, 10), 'a player after a reload');
+is(times_of($old), '', 'the one before goes on');
+is(fetching(), 1, 'what is fetched is shared');
+
+# then the old worker is killed, or goes: the new ones fetch it themselves
+
+my ($gone) = grep { $_->{state} eq 'connected' } relays();
+my %new = map { $_ => 1 } $edge->workers();
+
+if ($gone && !$new{$gone->{worker}}) {
+    $old->drop();
+    kill 'KILL', $gone->{worker};
+    $edge->allow_alerts(qr/process $gone->{worker} exited on signal 9/);
+}
+
+my $before = $p->mark();
+
+ok(play_until(sub {
+    my ($r) = grep { $_->{state} eq 'connected' } relays();
+    $r && $new{$r->{worker}} && $p->video($before) > 20
+}, 10), 'a new worker fetches it');
+is(times_of($p), '', 'and its player goes on');
+$old->drop();
+
+# its worker dies
 
 my ($r) = grep { $_->{state} eq 'connected' } relays();
 my ($other) = grep { $_ != $r->{worker} } $edge->workers();
 
 ok($r && $other, 'worker that fetches is known');
 
-my @p = map { Test::Nginx::Player->flv('/live/one.flv') } 1 .. 6;
+my @p = map { Test::Nginx::Player->flv('/live/one.flv') } 1 .. 12;
 play_until(sub { !grep { $_->video() < 10 } @p }, 10);
 
 my ($alive) = kill_fetching($r->{worker});
