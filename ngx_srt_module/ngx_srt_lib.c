@@ -19,6 +19,8 @@
 
 #define NGX_SRT_READY_MAX    256           /* sockets of one wait */
 #define NGX_SRT_WAIT         1000          /* ms */
+#define NGX_SRT_GATHER       2             /* ms: what comes meanwhile makes
+                                            * one wake of the worker */
 
 
 typedef struct {
@@ -306,6 +308,8 @@ ngx_srt_thread(void *data)
         }
 
         (void) pthread_mutex_unlock(&lib->lock);
+
+        ngx_msleep(NGX_SRT_GATHER);
     }
 }
 
