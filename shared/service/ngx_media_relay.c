@@ -285,6 +285,7 @@ ngx_media_relay_hurry(ngx_media_relay_t *r)
 static void
 ngx_media_relay_timer(ngx_event_t *ev)
 {
+    ngx_int_t           rc;
     ngx_connection_t   *c;
     ngx_media_relay_t  *r;
 
@@ -295,13 +296,17 @@ ngx_media_relay_timer(ngx_event_t *ev)
 
     case NGX_MEDIA_RELAY_WAITING:
 
-        if (r->entry == NGX_MEDIA_NONE
-            && ngx_media_relay_claim(r->key, r->way, NGX_MEDIA_RELAY_YIELD,
-                                     &r->entry)
-               != NGX_OK)
-        {
+        rc = NGX_OK;
+
+        if (r->entry == NGX_MEDIA_NONE) {
+            rc = ngx_media_relay_claim(r->key, r->way, NGX_MEDIA_RELAY_YIELD,
+                                       &r->entry);
+        }
+
+        if (rc != NGX_OK) {
             r->entry = NGX_MEDIA_NONE;
-            ngx_add_timer(ev, NGX_MEDIA_RELAY_CLAIM);
+            ngx_add_timer(ev, rc == NGX_DECLINED ? NGX_MEDIA_RELAY_CLAIM
+                                                 : NGX_MEDIA_RELAY_PAUSE);
             return;
         }
 
@@ -630,6 +635,8 @@ ngx_media_relay_connected(ngx_media_relay_call_t *call)
     if (r->timer.timer_set) {
         ngx_del_timer(&r->timer);
     }
+
+    r->flowed = 1;
 
     ngx_media_relay_state(r, NGX_MEDIA_RELAY_CONNECTED);
 

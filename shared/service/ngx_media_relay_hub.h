@@ -45,6 +45,7 @@
 #define NGX_MEDIA_RELAY_PAUSE_MAX  30000
 #define NGX_MEDIA_RELAY_CLAIM      100      /* ms, until it is tried again */
 #define NGX_MEDIA_RELAY_ADDRS      16       /* of a name */
+#define NGX_MEDIA_RELAY_MISSED     2000     /* ms, what is nowhere is kept */
 #define NGX_MEDIA_RELAY_NOTE       60000    /* ms between warnings */
 
 
@@ -163,6 +164,8 @@ struct ngx_media_relay_s {
     ngx_uint_t                  state;
     unsigned                    dialled:1;
     unsigned                    noted:1;    /* that it fails was logged */
+    unsigned                    flowed:1;   /* it was connected once */
+    unsigned                    missed:1;   /* all of its URLs failed */
     unsigned                    asked:1;    /* push: on_forward said so */
 };
 

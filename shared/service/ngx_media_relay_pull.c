@@ -170,6 +170,8 @@ ngx_media_relay_pull_missing(ngx_media_relay_t *r)
     ngx_uint_t           live;
     ngx_media_source_t  *src;
 
+    r->missed = 1;
+
     ngx_media_lock();
 
     src = ngx_media_source_find(&r->text[NGX_MEDIA_TEXT_VHOST],
@@ -204,7 +206,7 @@ ngx_media_relay_pull_tick(ngx_media_relay_t *r)
 static ngx_uint_t
 ngx_media_relay_pull_done(ngx_media_relay_t *r)
 {
-    int64_t              wanted;
+    int64_t              idle, wanted;
     uint32_t             pub;
     ngx_uint_t           brought;
     ngx_media_source_t  *src;
@@ -239,7 +241,16 @@ ngx_media_relay_pull_done(ngx_media_relay_t *r)
         return 1;
     }
 
-    if (ngx_media_msec() - wanted >= (int64_t) r->idle) {
+    idle = (int64_t) r->idle;
+
+    if (r->missed && !r->flowed) {
+
+        /* names that are nowhere must not fill the table */
+
+        idle = ngx_min(idle, NGX_MEDIA_RELAY_MISSED);
+    }
+
+    if (ngx_media_msec() - wanted >= idle) {
         ngx_log_error(NGX_LOG_INFO, &r->log, 0,
                       "relay ends: nobody plays the stream");
         return 1;
