@@ -97,7 +97,9 @@ typedef struct ngx_srt_in_s       ngx_srt_in_t;
 typedef struct ngx_srt_call_s     ngx_srt_call_t;
 
 struct ngx_srt_peer_s {
-    ngx_queue_t               queue;           /* all of this worker */
+    ngx_queue_t               queue;           /* all of this worker, or those
+                                                * that are kept */
+    ngx_queue_t               shaking;         /* those who shake hands */
     ngx_listening_t          *listening;       /* NULL: we have called it */
     ngx_srt_srv_conf_t       *conf;
     ngx_sockaddr_t            sockaddr;        /* of the peer, as nginx wants
@@ -105,6 +107,8 @@ struct ngx_srt_peer_s {
     socklen_t                 socklen;
     ngx_sockaddr_t            local;
     socklen_t                 local_len;
+    struct in6_addr           called;          /* the same, IPv4 mapped */
+    ngx_msec_t                since;           /* he came; kept: he left */
     ngx_socket_t              fd;              /* not yet libsrt's, or -1 */
     ngx_socket_t              udp;             /* the same, whoever has it */
     ngx_srt_peer_t          **link;            /* what its connection has */
@@ -203,9 +207,10 @@ void ngx_srt_unwatch(SRTSOCKET sock);
 
 /*
  * In a thread of libsrt: asks the worker, and waits.  Returns 0, or a reject
- * code.
+ * code; who calls from elsewhere than the peer is refused.
  */
-int ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id);
+int ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock,
+    const struct sockaddr *sa, const char *id);
 /* In the worker: is it still waited for? */
 ngx_uint_t ngx_srt_waits(ngx_srt_peer_t *peer);
 /* The answer. */
@@ -218,6 +223,14 @@ void ngx_srt_again(ngx_srt_peer_t *peer);
  * behind it: that waits for libsrt's thread, which may be in the callback.
  */
 void ngx_srt_forget(ngx_srt_peer_t *peer);
+/*
+ * It is for a caller from there now, and knows nothing of the one before.
+ * NGX_DECLINED: that one is just being heard.
+ */
+ngx_int_t ngx_srt_renew(ngx_srt_peer_t *peer, struct sockaddr *sa,
+    socklen_t socklen);
+/* From now on nobody is accepted by its listener. */
+void ngx_srt_deaf(ngx_srt_peer_t *peer);
 /* From any thread: the worker looks for what there is. */
 void ngx_srt_wake(void);
 

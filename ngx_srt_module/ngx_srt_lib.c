@@ -49,6 +49,8 @@ typedef struct {
 static void *ngx_srt_thread(void *data);
 static void ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what);
 static void ngx_srt_event(ngx_event_t *ev);
+static ngx_uint_t ngx_srt_is_peer(ngx_srt_peer_t *peer,
+    const struct sockaddr *sa);
 static int ngx_srt_encrypt(ngx_srt_peer_t *peer, SRTSOCKET sock);
 
 
@@ -413,7 +415,8 @@ ngx_srt_again(ngx_srt_peer_t *peer)
 /* --- questions ----------------------------------------------------------- */
 
 int
-ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
+ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const struct sockaddr *sa,
+    const char *id)
 {
     int              code;
     size_t           n;
@@ -431,6 +434,13 @@ ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
     until.tv_sec += 1 + peer->conf->connect_timeout / 1000;
 
     (void) pthread_mutex_lock(&lib->lock);
+
+    /* who had this listener before is still heard, if he speaks late */
+
+    if (!ngx_srt_is_peer(peer, sa)) {
+        (void) pthread_mutex_unlock(&lib->lock);
+        return SRT_REJX_DOWN;
+    }
 
     /* who asks once more, as he heard no answer, gets the same one */
 
@@ -474,6 +484,35 @@ ngx_srt_ask(ngx_srt_peer_t *peer, SRTSOCKET sock, const char *id)
     (void) pthread_mutex_unlock(&lib->lock);
 
     return code;
+}
+
+
+/* under the lock; libsrt's sockets are of IPv6 */
+
+static ngx_uint_t
+ngx_srt_is_peer(ngx_srt_peer_t *peer, const struct sockaddr *sa)
+{
+    const u_char               *addr;
+    struct sockaddr            *own;
+    const struct sockaddr_in6  *sin6;
+
+    own = &peer->sockaddr.sockaddr;
+    sin6 = (const struct sockaddr_in6 *) sa;
+
+    if (sa->sa_family != AF_INET6
+        || ntohs(sin6->sin6_port) != ngx_inet_get_port(own))
+    {
+        return 0;
+    }
+
+    addr = sin6->sin6_addr.s6_addr;
+
+    if (own->sa_family == AF_INET6) {
+        return ngx_memcmp(&peer->sockaddr.sockaddr_in6.sin6_addr, addr, 16)
+               == 0;
+    }
+
+    return ngx_memcmp(&peer->sockaddr.sockaddr_in.sin_addr, addr + 12, 4) == 0;
 }
 
 
@@ -562,4 +601,42 @@ ngx_srt_forget(ngx_srt_peer_t *peer)
     }
 
     (void) pthread_mutex_unlock(&lib->lock);
+}
+
+
+ngx_int_t
+ngx_srt_renew(ngx_srt_peer_t *peer, struct sockaddr *sa, socklen_t socklen)
+{
+    ngx_srt_lib_t  *lib;
+
+    lib = &ngx_srt_lib;
+
+    (void) pthread_mutex_lock(&lib->lock);
+
+    if (peer->asked || peer->listed) {
+        (void) pthread_mutex_unlock(&lib->lock);
+        return NGX_DECLINED;
+    }
+
+    peer->told = 0;
+    peer->answered = 0;
+    peer->answer = 0;
+    peer->id_len = 0;
+    peer->pbkeylen = 0;
+    peer->passphrase[0] = '\0';
+    peer->socklen = socklen;
+    ngx_memcpy(&peer->sockaddr, sa, socklen);
+
+    (void) pthread_mutex_unlock(&lib->lock);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_srt_deaf(ngx_srt_peer_t *peer)
+{
+    (void) pthread_mutex_lock(&ngx_srt_lib.lock);
+    peer->answer = SRT_REJX_DOWN;
+    (void) pthread_mutex_unlock(&ngx_srt_lib.lock);
 }

@@ -9,7 +9,14 @@
  * 4) makes one; it is used up by that, and the caller repeats it, after 250 ms
  * with most of them.  How many may shake hands at once is bounded for the
  * worker and for each address: an induction can be forged, and costs a socket
- * and threads.
+ * and threads.  Where there are too many, the one who is silent for longest
+ * makes room.
+ *
+ * A socket of libsrt's that is closed is expensive: a thread of libsrt waits
+ * for another one, some milliseconds, with a lock that all of its functions
+ * take.  So listeners are kept when their caller is gone or never came, for
+ * newcomers who call the same address, and those that nobody needs are closed a
+ * few at a time.
  *
  * The socket of a peer is bound to all addresses, with SO_REUSEADDR only, and
  * of IPv6 also where the listener is of IPv4: until it is connected the kernel
@@ -27,10 +34,16 @@
 
 #define NGX_SRT_PENDING           256
 #define NGX_SRT_PENDING_ADDR      32
+#define NGX_SRT_SILENT            500     /* ms, then others come first */
 #define NGX_SRT_REFUSED           400     /* ms */
 #define NGX_SRT_LATE              3000    /* ms */
 #define NGX_SRT_DATAGRAMS         64      /* read at once */
 #define NGX_SRT_STRAYS            256     /* before it was connected */
+
+#define NGX_SRT_KEPT              1024
+#define NGX_SRT_KEPT_REST         1500    /* ms, then it is used again */
+#define NGX_SRT_KEPT_TICK         250     /* ms */
+#define NGX_SRT_KEPT_CLOSE        8       /* closed in a tick */
 
 /* a handshake: header and body */
 
@@ -48,6 +61,17 @@ static void ngx_srt_called(struct msghdr *msg, ngx_listening_t *ls,
 static void ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa,
     socklen_t socklen, struct in6_addr *to);
 static ngx_uint_t ngx_srt_pending(struct sockaddr *sa, socklen_t socklen);
+static ngx_srt_peer_t *ngx_srt_silent(ngx_listening_t *ls,
+    struct in6_addr *to);
+static ngx_srt_peer_t *ngx_srt_kept(ngx_listening_t *ls, struct in6_addr *to);
+static ngx_int_t ngx_srt_again_for(ngx_srt_peer_t *peer, struct sockaddr *sa,
+    socklen_t socklen);
+static void ngx_srt_remote(struct sockaddr_in6 *remote, struct sockaddr *sa);
+static void ngx_srt_shake(ngx_srt_peer_t *peer);
+static void ngx_srt_shaken(ngx_srt_peer_t *peer);
+static ngx_int_t ngx_srt_keep(ngx_srt_peer_t *peer);
+static void ngx_srt_keep_timer(ngx_event_t *ev);
+static void ngx_srt_peer_free(ngx_srt_peer_t *peer);
 static ngx_socket_t ngx_srt_socket(ngx_srt_peer_t *peer,
     struct in6_addr *to);
 static ngx_socket_t ngx_srt_connected(ngx_srt_peer_t *peer,
@@ -63,8 +87,14 @@ static void ngx_srt_peer_late(ngx_event_t *ev);
 static void ngx_srt_peer_timeout(ngx_event_t *ev);
 
 
-static ngx_queue_t  ngx_srt_peers;
-static ngx_uint_t   ngx_srt_npending;
+static ngx_queue_t       ngx_srt_peers;
+static ngx_queue_t       ngx_srt_shaking;
+static ngx_uint_t        ngx_srt_npending;
+
+static ngx_queue_t       ngx_srt_keeps;
+static ngx_uint_t        ngx_srt_nkept;
+static ngx_event_t       ngx_srt_keep_event;
+static ngx_connection_t  ngx_srt_keep_dummy;
 
 
 /* behind that of the event module, which has opened the listeners */
@@ -76,6 +106,14 @@ ngx_srt_listen_init(ngx_cycle_t *cycle)
     ngx_listening_t  *ls;
 
     ngx_queue_init(&ngx_srt_peers);
+    ngx_queue_init(&ngx_srt_shaking);
+    ngx_queue_init(&ngx_srt_keeps);
+
+    ngx_srt_keep_dummy.fd = (ngx_socket_t) -1;
+    ngx_srt_keep_event.handler = ngx_srt_keep_timer;
+    ngx_srt_keep_event.data = &ngx_srt_keep_dummy;
+    ngx_srt_keep_event.log = cycle->log;
+    ngx_srt_keep_event.cancelable = 1;
 
     ls = cycle->listening.elts;
     found = 0;
@@ -291,7 +329,33 @@ ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen,
 {
     ngx_srt_peer_t  *peer;
 
-    if (ngx_exiting || ngx_terminate || !ngx_srt_pending(sa, socklen)) {
+    if (ngx_exiting || ngx_terminate) {
+        return;
+    }
+
+    peer = NULL;
+
+    if (ngx_srt_npending >= NGX_SRT_PENDING) {
+        peer = ngx_srt_silent(ls, to);
+
+        if (peer == NULL) {
+            return;
+        }
+    }
+
+    if (!ngx_srt_pending(sa, socklen)) {
+        return;
+    }
+
+    if (peer == NULL) {
+        peer = ngx_srt_kept(ls, to);
+    }
+
+    if (peer) {
+        if (ngx_srt_again_for(peer, sa, socklen) != NGX_OK) {
+            ngx_srt_peer_close(peer);
+        }
+
         return;
     }
 
@@ -311,7 +375,6 @@ ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen,
     (void) pthread_cond_init(&peer->cond, NULL);
 
     ngx_queue_insert_tail(&ngx_srt_peers, &peer->queue);
-    ngx_srt_npending++;
 
     peer->timer.handler = ngx_srt_peer_timeout;
     peer->timer.data = peer;
@@ -327,7 +390,39 @@ ngx_srt_newcomer(ngx_listening_t *ls, struct sockaddr *sa, socklen_t socklen,
         return;
     }
 
+    ngx_srt_shake(peer);
+}
+
+
+static void
+ngx_srt_shake(ngx_srt_peer_t *peer)
+{
+    peer->since = ngx_current_msec;
+    peer->refused = 0;
+
+    ngx_queue_insert_tail(&ngx_srt_shaking, &peer->shaking);
+    ngx_srt_npending++;
+
     ngx_add_timer(&peer->timer, peer->conf->connect_timeout);
+}
+
+
+/* his handshake is over, if he is in one */
+
+static void
+ngx_srt_shaken(ngx_srt_peer_t *peer)
+{
+    if (peer->shaking.next == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(&peer->shaking);
+    peer->shaking.next = NULL;
+    ngx_srt_npending--;
+
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+    }
 }
 
 
@@ -339,10 +434,6 @@ ngx_srt_pending(struct sockaddr *sa, socklen_t socklen)
     ngx_uint_t       n;
     ngx_queue_t     *q;
     ngx_srt_peer_t  *peer;
-
-    if (ngx_srt_npending >= NGX_SRT_PENDING) {
-        return 0;
-    }
 
     n = 0;
 
@@ -359,7 +450,7 @@ ngx_srt_pending(struct sockaddr *sa, socklen_t socklen)
             return 0;
         }
 
-        if (peer->timer.timer_set
+        if (peer->shaking.next
             && ngx_cmp_sockaddr(&peer->sockaddr.sockaddr, peer->socklen, sa,
                                 socklen, 0)
                == NGX_OK
@@ -370,6 +461,141 @@ ngx_srt_pending(struct sockaddr *sa, socklen_t socklen)
     }
 
     return 1;
+}
+
+
+/* who has said nothing but his first word, the longest ago; or NULL */
+
+static ngx_srt_peer_t *
+ngx_srt_silent(ngx_listening_t *ls, struct in6_addr *to)
+{
+    ngx_queue_t     *q;
+    ngx_srt_peer_t  *peer;
+
+    for (q = ngx_queue_head(&ngx_srt_shaking);
+         q != ngx_queue_sentinel(&ngx_srt_shaking);
+         q = ngx_queue_next(q))
+    {
+        peer = ngx_queue_data(q, ngx_srt_peer_t, shaking);
+
+        if (ngx_current_msec - peer->since < NGX_SRT_SILENT) {
+            return NULL;
+        }
+
+        if (peer->session == NULL && !peer->refused
+            && peer->listening == ls && !ngx_srt_waits(peer)
+            && ngx_memcmp(&peer->called, to, sizeof(struct in6_addr)) == 0)
+        {
+            return peer;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* the listener that is kept for longest, of those that fit; or NULL */
+
+static ngx_srt_peer_t *
+ngx_srt_kept(ngx_listening_t *ls, struct in6_addr *to)
+{
+    ngx_queue_t     *q;
+    ngx_srt_peer_t  *peer;
+
+    for (q = ngx_queue_head(&ngx_srt_keeps);
+         q != ngx_queue_sentinel(&ngx_srt_keeps);
+         q = ngx_queue_next(q))
+    {
+        peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
+
+        if (ngx_current_msec - peer->since < NGX_SRT_KEPT_REST) {
+            return NULL;
+        }
+
+        if (peer->listening == ls
+            && ngx_memcmp(&peer->called, to, sizeof(struct in6_addr)) == 0)
+        {
+            ngx_queue_remove(&peer->queue);
+            ngx_queue_insert_tail(&ngx_srt_peers, &peer->queue);
+            ngx_srt_nkept--;
+
+            return peer;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* for another caller, who has called the same address */
+
+static ngx_int_t
+ngx_srt_again_for(ngx_srt_peer_t *peer, struct sockaddr *sa,
+    socklen_t socklen)
+{
+    ngx_int_t            rc;
+    sigset_t             saved;
+    SRTSOCKET            sock;
+    struct sockaddr_in6  remote;
+
+    rc = NGX_OK;
+
+    if (peer->shaking.next) {
+        ngx_srt_shaken(peer);
+
+    } else {
+        ngx_srt_block_signals(&saved);
+
+        /* nobody has taken them, and nobody will */
+
+        while ((sock = srt_accept(peer->listener, NULL, NULL))
+               != SRT_INVALID_SOCK)
+        {
+            (void) srt_close(sock);
+        }
+
+        rc = ngx_srt_watch(peer, peer->listener,
+                           SRT_EPOLL_IN|SRT_EPOLL_ERR);
+
+        ngx_srt_restore_signals(&saved);
+    }
+
+    ngx_srt_remote(&remote, sa);
+
+    if (rc != NGX_OK
+        || ngx_srt_renew(peer, sa, socklen) != NGX_OK
+        || connect(peer->udp, (struct sockaddr *) &remote,
+                   sizeof(struct sockaddr_in6))
+           == -1)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_srt_shake(peer);
+
+    return NGX_OK;
+}
+
+
+/* as a socket of IPv6 wants it */
+
+static void
+ngx_srt_remote(struct sockaddr_in6 *remote, struct sockaddr *sa)
+{
+    struct sockaddr_in  *sin;
+
+    if (sa->sa_family == AF_INET6) {
+        *remote = *(struct sockaddr_in6 *) sa;
+        return;
+    }
+
+    sin = (struct sockaddr_in *) sa;
+
+    ngx_memzero(remote, sizeof(struct sockaddr_in6));
+
+    remote->sin6_family = AF_INET6;
+    remote->sin6_port = sin->sin_port;
+    ngx_srt_mapped(&remote->sin6_addr, &sin->sin_addr);
 }
 
 
@@ -413,18 +639,7 @@ ngx_srt_connected(ngx_srt_peer_t *peer, const struct in6_addr *from,
     off = 0;
     port = ngx_inet_get_port(peer->listening->sockaddr);
 
-    if (peer->sockaddr.sockaddr.sa_family == AF_INET6) {
-        remote = peer->sockaddr.sockaddr_in6;
-
-    } else {
-        ngx_memzero(&remote, sizeof(struct sockaddr_in6));
-
-        remote.sin6_family = AF_INET6;
-        remote.sin6_port = peer->sockaddr.sockaddr_in.sin_port;
-        ngx_srt_mapped(&remote.sin6_addr,
-                       &peer->sockaddr.sockaddr_in.sin_addr);
-    }
-
+    ngx_srt_remote(&remote, &peer->sockaddr.sockaddr);
     ngx_memzero(local, sizeof(struct sockaddr_in6));
 
     local->sin6_family = AF_INET6;
@@ -496,6 +711,8 @@ ngx_srt_local(ngx_srt_peer_t *peer, struct sockaddr_in6 *sin6)
 {
     struct sockaddr_in  *sin;
 
+    peer->called = sin6->sin6_addr;
+
     if (peer->listening->sockaddr->sa_family == AF_INET6) {
         peer->local.sockaddr_in6 = *sin6;
         peer->local_len = sizeof(struct sockaddr_in6);
@@ -552,6 +769,13 @@ failed:
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "libsrt takes no SRT caller: %s", srt_getlasterror_str());
 
+    /* it is of no use for anybody else */
+
+    if (sock != SRT_INVALID_SOCK) {
+        (void) srt_close(sock);
+        peer->listener = SRT_INVALID_SOCK;
+    }
+
     ngx_srt_restore_signals(&saved);
 
     return NGX_ERROR;
@@ -568,10 +792,8 @@ ngx_srt_callback(void *data, SRTSOCKET sock, int version,
 
     int  code;
 
-    (void) sa;
-
     code = (version < 5) ? SRT_REJX_VERSION
-                         : ngx_srt_ask(peer, sock, id ? id : "");
+                         : ngx_srt_ask(peer, sock, sa, id ? id : "");
 
     if (code) {
         (void) srt_setrejectreason(sock, code);
@@ -633,8 +855,7 @@ ngx_srt_peer_accept(ngx_srt_peer_t *peer)
 
     peer->sock = sock;
 
-    ngx_del_timer(&peer->timer);
-    ngx_srt_npending--;
+    ngx_srt_shaken(peer);
 
     /* who has not got our last answer asks for it until his time is over */
 
@@ -661,15 +882,7 @@ ngx_srt_peer_accept(ngx_srt_peer_t *peer)
 static void
 ngx_srt_peer_late(ngx_event_t *ev)
 {
-    ngx_srt_peer_t *peer = ev->data;
-
-    sigset_t  saved;
-
-    ngx_srt_block_signals(&saved);
-    (void) srt_close(peer->listener);
-    ngx_srt_restore_signals(&saved);
-
-    peer->listener = SRT_INVALID_SOCK;
+    ngx_srt_deaf(ev->data);
 }
 
 
@@ -683,7 +896,6 @@ ngx_srt_peer_timeout(ngx_event_t *ev)
                       "SRT caller did not end its handshake");
     }
 
-    ngx_srt_npending--;
     ngx_srt_peer_close(peer);
 }
 
@@ -718,10 +930,7 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
         ngx_srt_session_close(s, NGX_STREAM_OK);
     }
 
-    if (peer->timer.timer_set) {
-        ngx_del_timer(&peer->timer);
-        ngx_srt_npending--;
-    }
+    ngx_srt_shaken(peer);
 
     if (peer->late.timer_set) {
         ngx_del_timer(&peer->late);
@@ -745,15 +954,103 @@ ngx_srt_peer_close(ngx_srt_peer_t *peer)
 
     ngx_srt_forget(peer);
 
-    if (peer->listener != SRT_INVALID_SOCK) {
-        (void) srt_close(peer->listener);
-    }
-
     if (peer->sock != SRT_INVALID_SOCK) {
         (void) srt_close(peer->sock);
+        peer->sock = SRT_INVALID_SOCK;
     }
 
     ngx_srt_restore_signals(&saved);
+
+    if (ngx_srt_keep(peer) != NGX_OK) {
+        ngx_srt_peer_free(peer);
+    }
+}
+
+
+/*
+ * It goes on as a listener without a caller, connected to where nobody is.
+ * The address that it speaks from stays.
+ */
+
+static ngx_int_t
+ngx_srt_keep(ngx_srt_peer_t *peer)
+{
+    struct sockaddr_in6  remote;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit
+        || peer->listener == SRT_INVALID_SOCK
+        || peer->fd != (ngx_socket_t) -1
+        || ngx_srt_nkept >= NGX_SRT_KEPT
+        || IN6_IS_ADDR_LINKLOCAL(&peer->called))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&remote, sizeof(struct sockaddr_in6));
+
+    remote.sin6_family = AF_INET6;
+    remote.sin6_port = htons(1);
+    remote.sin6_addr = peer->called;
+
+    if (connect(peer->udp, (struct sockaddr *) &remote,
+                sizeof(struct sockaddr_in6))
+        == -1)
+    {
+        return NGX_DECLINED;
+    }
+
+    peer->since = ngx_current_msec;
+
+    ngx_queue_remove(&peer->queue);
+    ngx_queue_insert_tail(&ngx_srt_keeps, &peer->queue);
+    ngx_srt_nkept++;
+
+    if (!ngx_srt_keep_event.timer_set) {
+        ngx_add_timer(&ngx_srt_keep_event, NGX_SRT_KEPT_TICK);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_srt_keep_timer(ngx_event_t *ev)
+{
+    ngx_uint_t       i;
+    ngx_queue_t     *q;
+    ngx_srt_peer_t  *peer;
+
+    for (i = 0; i < NGX_SRT_KEPT_CLOSE; i++) {
+
+        if (ngx_queue_empty(&ngx_srt_keeps)) {
+            return;
+        }
+
+        q = ngx_queue_head(&ngx_srt_keeps);
+        peer = ngx_queue_data(q, ngx_srt_peer_t, queue);
+
+        if (ngx_current_msec - peer->since < 2 * NGX_SRT_KEPT_REST) {
+            break;
+        }
+
+        ngx_srt_nkept--;
+        ngx_srt_peer_free(peer);
+    }
+
+    ngx_add_timer(ev, NGX_SRT_KEPT_TICK);
+}
+
+
+static void
+ngx_srt_peer_free(ngx_srt_peer_t *peer)
+{
+    sigset_t  saved;
+
+    if (peer->listener != SRT_INVALID_SOCK) {
+        ngx_srt_block_signals(&saved);
+        (void) srt_close(peer->listener);
+        ngx_srt_restore_signals(&saved);
+    }
 
     if (peer->fd != (ngx_socket_t) -1) {
         (void) close(peer->fd);
@@ -783,6 +1080,11 @@ ngx_srt_listen_exit(void)
         }
 
         ngx_srt_peer_close(peer);
+    }
+
+    while (ngx_srt_keeps.next && !ngx_queue_empty(&ngx_srt_keeps)) {
+        q = ngx_queue_head(&ngx_srt_keeps);
+        ngx_srt_peer_free(ngx_queue_data(q, ngx_srt_peer_t, queue));
     }
 
     ngx_srt_lib_exit();
