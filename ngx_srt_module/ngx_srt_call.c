@@ -182,6 +182,7 @@ ngx_srt_call_dial(ngx_media_relay_call_t *relay)
     }
 
     relay->ctx = call;
+    relay->session = NULL;
 
     return NGX_OK;
 }
@@ -846,11 +847,14 @@ ngx_srt_call_over(ngx_srt_call_t *call, ngx_uint_t rc)
                   relay ? text : "it is not wanted any more");
 
     ngx_queue_remove(&call->queue);
-    ngx_destroy_pool(call->pool);
+
+    /* it looks at the session, for the last time */
 
     if (relay) {
         ngx_media_relay_ended(relay, why, text);
     }
+
+    ngx_destroy_pool(call->pool);
 }
 
 

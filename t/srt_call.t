@@ -25,7 +25,7 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http stream srt rtmp flv /)
+my $t = Test::Nginx->new()->has(qw/ http stream srt rtmp flv_live /)
     ->has_daemon(qw/ ffmpeg srt-live-transmit /);
 my $edge = Test::Nginx->new();
 
