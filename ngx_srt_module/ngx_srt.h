@@ -229,6 +229,11 @@ void ngx_srt_forget(ngx_srt_peer_t *peer);
  */
 ngx_int_t ngx_srt_renew(ngx_srt_peer_t *peer, struct sockaddr *sa,
     socklen_t socklen);
+/*
+ * A socket that libsrt will have does not get what libsrt falls over: it aborts
+ * where a handshake has an MSS of some tens of bytes.
+ */
+ngx_int_t ngx_srt_filter(ngx_socket_t fd);
 /* From now on nobody is accepted by its listener. */
 void ngx_srt_deaf(ngx_srt_peer_t *peer);
 /* From any thread: the worker looks for what there is. */

@@ -69,6 +69,7 @@ static ngx_int_t ngx_srt_call_id(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_peer(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_connect(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_options(ngx_srt_call_t *call, SRTSOCKET sock);
+static ngx_int_t ngx_srt_call_bind(SRTSOCKET sock, int family);
 static void ngx_srt_call_connected(ngx_srt_call_t *call);
 static ngx_int_t ngx_srt_call_name(ngx_srt_call_t *call);
 static void ngx_srt_call_begun(ngx_srt_call_t *call, ngx_int_t rc);
@@ -473,6 +474,7 @@ ngx_srt_call_connect(ngx_srt_call_t *call)
         || ngx_srt_call_options(call, sock) != NGX_OK
         || ngx_srt_watch(peer, sock, SRT_EPOLL_IN|SRT_EPOLL_OUT|SRT_EPOLL_ERR)
            != NGX_OK
+        || ngx_srt_call_bind(sock, c->sockaddr->sa_family) != NGX_OK
         || srt_connect(sock, c->sockaddr, (int) c->socklen) == SRT_ERROR)
     {
         ngx_log_error(NGX_LOG_ERR, &call->log, 0,
@@ -487,6 +489,39 @@ ngx_srt_call_connect(ngx_srt_call_t *call)
     ngx_srt_restore_signals(&saved);
 
     return rc;
+}
+
+
+/* any address and port, but a filter for what comes */
+
+static ngx_int_t
+ngx_srt_call_bind(SRTSOCKET sock, int family)
+{
+    socklen_t       len;
+    ngx_socket_t    fd;
+    ngx_sockaddr_t  any;
+
+    ngx_memzero(&any, sizeof(ngx_sockaddr_t));
+
+    any.sockaddr.sa_family = (sa_family_t) family;
+    len = (family == AF_INET6) ? sizeof(struct sockaddr_in6)
+                               : sizeof(struct sockaddr_in);
+
+    fd = socket(family, SOCK_DGRAM|SOCK_CLOEXEC, 0);
+
+    if (fd == (ngx_socket_t) -1) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_srt_filter(fd) != NGX_OK
+        || bind(fd, &any.sockaddr, len) == -1
+        || srt_bind_acquire(sock, fd) == SRT_ERROR)
+    {
+        (void) close(fd);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

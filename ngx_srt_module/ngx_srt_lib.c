@@ -14,11 +14,21 @@
 #include "ngx_srt.h"
 
 #include <pthread.h>
+#include <linux/filter.h>
 #include <sys/eventfd.h>
 
 
 #define NGX_SRT_READY_MAX    256           /* sockets of one wait */
 #define NGX_SRT_WAIT         1000          /* ms */
+
+/* what a handshake may say, and where it does, behind the header of UDP */
+
+#define NGX_SRT_MSS_LEAST    576
+#define NGX_SRT_MSS_MOST     65535
+
+#define NGX_SRT_AT_TYPE      8
+#define NGX_SRT_AT_MSS       36
+#define NGX_SRT_AT_REQUEST   44
 #define NGX_SRT_GATHER       2             /* ms: what comes meanwhile makes
                                             * one wake of the worker */
 
@@ -639,4 +649,37 @@ ngx_srt_deaf(ngx_srt_peer_t *peer)
     (void) pthread_mutex_lock(&ngx_srt_lib.lock);
     peer->answer = SRT_REJX_DOWN;
     (void) pthread_mutex_unlock(&ngx_srt_lib.lock);
+}
+
+
+/*
+ * draft-sharabayko-srt-01, sections 3.2 and 3.2.1: a control packet of type 0
+ * with an MSS that is none is dropped, unless it is a refusal (1000 and more).
+ */
+
+ngx_int_t
+ngx_srt_filter(ngx_socket_t fd)
+{
+    struct sock_fprog  program;
+
+    struct sock_filter  code[] = {
+        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_TYPE),
+        BPF_STMT(BPF_ALU|BPF_AND|BPF_K, 0xffff0000),
+        BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0x80000000, 0, 6),
+        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_REQUEST),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x80000000, 1, 0),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 1000, 3, 0),
+        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_MSS),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, NGX_SRT_MSS_LEAST, 0, 2),
+        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, NGX_SRT_MSS_MOST, 1, 0),
+        BPF_STMT(BPF_RET|BPF_K, 0xffffffff),
+        BPF_STMT(BPF_RET|BPF_K, 0)
+    };
+
+    program.len = sizeof(code) / sizeof(code[0]);
+    program.filter = code;
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                      sizeof(struct sock_fprog))
+           == -1 ? NGX_ERROR : NGX_OK;
 }

@@ -664,6 +664,7 @@ ngx_srt_connected(ngx_srt_peer_t *peer, const struct in6_addr *from,
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) != -1
         && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(int)) != -1
+        && ngx_srt_filter(fd) == NGX_OK
         && bind(fd, (struct sockaddr *) local, len) != -1
         && connect(fd, (struct sockaddr *) &remote, len) != -1
         && getsockname(fd, (struct sockaddr *) local, &len) != -1)
