@@ -673,11 +673,10 @@ ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
         text = whys[ngx_min(why, NGX_MEDIA_RELAY_FAILED)];
     }
 
-    if (call->session && call->session->client) {
-        r->bytes += call->session->client->recv_bytes
-                    + call->session->client->send_bytes;
-    }
+    /* its session may be gone: what the last look at it saw */
 
+    r->bytes += r->seen;
+    r->seen = 0;
     r->dialled = 0;
 
     t = r->to[r->cur].target;
@@ -701,11 +700,8 @@ ngx_media_relay_over(ngx_media_relay_t *r)
         return;
     }
 
-    if (r->call.session && r->call.session->client) {
-        r->bytes += r->call.session->client->recv_bytes
-                    + r->call.session->client->send_bytes;
-    }
-
+    r->bytes += r->seen;
+    r->seen = 0;
     r->dialled = 0;
     r->to[r->cur].dialler->hangup(&r->call);
 }

@@ -67,7 +67,8 @@ struct ngx_media_relay_call_s {
     /* of the dialler */
     void                      *ctx;
     ngx_media_session_t       *session;    /* as soon as there is one, for the
-                                            * statistics; or NULL */
+                                            * statistics, until ended() or
+                                            * hangup(); or NULL */
 };
 
 

@@ -157,6 +157,7 @@ struct ngx_media_relay_s {
     ngx_msec_t                  since;      /* of its state */
     ngx_msec_t                  warned;
     uint64_t                    bytes;      /* of calls that are over */
+    uint64_t                    seen;       /* of this one, at the last look */
 
     int64_t                     wanted;     /* pull: ms, last sign of it */
     int64_t                     left;       /* push: ms, 0: it is published */

@@ -310,8 +310,9 @@ ngx_media_relay_show(ngx_media_relay_t *r, const char *error)
 
     if (r->dialled && r->call.session && r->call.session->client) {
         id = ngx_media_session_text(r->call.session, NGX_MEDIA_TEXT_ID);
-        e->bytes += r->call.session->client->recv_bytes
-                    + r->call.session->client->send_bytes;
+        r->seen = r->call.session->client->recv_bytes
+                  + r->call.session->client->send_bytes;
+        e->bytes += r->seen;
 
         (void) ngx_cpystrn(e->client, id.data,
                            ngx_min(id.len + 1, sizeof(e->client)));
