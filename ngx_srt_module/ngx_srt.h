@@ -130,11 +130,17 @@ struct ngx_srt_peer_s {
     int                       asked;           /* the callback waits */
     int                       answered;
     int                       answer;          /* 0, or a reject code */
+    pthread_cond_t            cond;
+
+    /* the callback's until the worker is told that it waits */
+
     size_t                    id_len;
     u_char                    id[NGX_MEDIA_SRT_ID_MAX + 1];
+
+    /* the worker's until it answers */
+
     char                      passphrase[NGX_SRT_PASSPHRASE_MAX + 1];
     int                       pbkeylen;
-    pthread_cond_t            cond;
 };
 
 

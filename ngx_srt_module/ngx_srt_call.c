@@ -907,12 +907,14 @@ ngx_srt_call_timer(ngx_event_t *ev)
         return;
     }
 
-    if (srt_getsockstate(s->peer->sock) == SRTS_CONNECTED) {
-        ngx_add_timer(ev, s->conf->idle_timeout);
-        return;
-    }
+    ngx_add_timer(ev, s->conf->idle_timeout);
 
-    ngx_srt_session_close(s, NGX_STREAM_OK);
+    if (srt_getsockstate(s->peer->sock) != SRTS_CONNECTED) {
+
+        /* it ends, or the rest of it is read first */
+
+        ngx_srt_session_event(s);
+    }
 }
 
 
@@ -968,21 +970,33 @@ ngx_srt_call_log_error(ngx_log_t *log, u_char *buf, size_t len)
 }
 
 
+/*
+ * Only libsrt's part of them: the core and the relay may have gone already, or
+ * may still hang up, as modules exit in the order in which they were loaded.
+ */
+
 void
 ngx_srt_call_exit(void)
 {
     ngx_queue_t     *q;
     ngx_srt_call_t  *call;
+    ngx_srt_peer_t  *peer;
 
     if (ngx_srt_calls.next == NULL) {
         return;
     }
 
-    while (!ngx_queue_empty(&ngx_srt_calls)) {
-        q = ngx_queue_head(&ngx_srt_calls);
+    for (q = ngx_queue_head(&ngx_srt_calls);
+         q != ngx_queue_sentinel(&ngx_srt_calls);
+         q = ngx_queue_next(q))
+    {
         call = ngx_queue_data(q, ngx_srt_call_t, queue);
+        peer = call->session.peer;
 
-        call->relay = NULL;
-        ngx_srt_session_close(&call->session, NGX_STREAM_OK);
+        if (peer) {
+            call->session.peer = NULL;
+            peer->session = NULL;
+            ngx_srt_peer_close(peer);
+        }
     }
 }

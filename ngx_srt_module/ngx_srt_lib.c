@@ -43,7 +43,6 @@ typedef struct {
     int                  stop;
     ngx_uint_t           nsockets;
     pthread_cond_t       cond;             /* there are sockets again */
-    ngx_connection_t    *connection;
     ngx_rbtree_t         sockets;          /* watched, by number */
     ngx_rbtree_node_t    sentinel;
     unsigned             running:1;
@@ -56,6 +55,7 @@ typedef struct {
 } ngx_srt_watched_t;
 
 
+static ngx_int_t ngx_srt_lib_thread(ngx_srt_lib_t *lib, ngx_cycle_t *cycle);
 static void *ngx_srt_thread(void *data);
 static void ngx_srt_tell(ngx_srt_peer_t *peer, ngx_uint_t what);
 static void ngx_srt_event(ngx_event_t *ev);
@@ -70,9 +70,8 @@ static ngx_srt_lib_t  ngx_srt_lib;
 ngx_int_t
 ngx_srt_lib_init(ngx_cycle_t *cycle)
 {
-    sigset_t           saved;
-    ngx_srt_lib_t     *lib;
-    ngx_connection_t  *c;
+    sigset_t        saved;
+    ngx_srt_lib_t  *lib;
 
     lib = &ngx_srt_lib;
 
@@ -96,32 +95,22 @@ ngx_srt_lib_init(ngx_cycle_t *cycle)
     lib->epoll = srt_epoll_create();
     lib->fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
 
-    if (lib->epoll < 0 || lib->fd == -1) {
-        ngx_srt_restore_signals(&saved);
-        return NGX_ERROR;
-    }
-
-    (void) srt_epoll_set(lib->epoll, SRT_EPOLL_ENABLE_EMPTY);
-
-    c = ngx_get_connection(lib->fd, cycle->log);
-
-    if (c == NULL) {
-        ngx_srt_restore_signals(&saved);
-        return NGX_ERROR;
-    }
-
-    /* the worker does not wait for it when it leaves */
-
-    c->read->channel = 1;
-    c->write->channel = 1;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
-    c->read->handler = ngx_srt_event;
-    lib->connection = c;
-
-    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK
-        || pthread_create(&lib->thread, NULL, ngx_srt_thread, lib) != 0)
+    if (lib->epoll < 0 || lib->fd == -1
+        || srt_epoll_set(lib->epoll, SRT_EPOLL_ENABLE_EMPTY) == SRT_ERROR
+        || ngx_srt_lib_thread(lib, cycle) != NGX_OK)
     {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "libsrt can not be waited for");
+
+        /* calls try it again */
+
+        if (lib->fd != -1) {
+            (void) close(lib->fd);
+        }
+
+        (void) srt_epoll_release(lib->epoll);
+        (void) srt_cleanup();
+
         ngx_srt_restore_signals(&saved);
         return NGX_ERROR;
     }
@@ -133,6 +122,43 @@ ngx_srt_lib_init(ngx_cycle_t *cycle)
     ngx_srt_restore_signals(&saved);
 
     return NGX_OK;
+}
+
+
+/* our thread, and the event by which it wakes the worker */
+
+static ngx_int_t
+ngx_srt_lib_thread(ngx_srt_lib_t *lib, ngx_cycle_t *cycle)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(lib->fd, cycle->log);
+
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the worker does not wait for it when it leaves */
+
+    c->read->channel = 1;
+    c->write->channel = 1;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+    c->read->handler = ngx_srt_event;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) == NGX_OK) {
+
+        if (pthread_create(&lib->thread, NULL, ngx_srt_thread, lib) == 0) {
+            return NGX_OK;
+        }
+
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+
+    return NGX_ERROR;
 }
 
 

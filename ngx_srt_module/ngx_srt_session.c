@@ -452,7 +452,9 @@ ngx_srt_session_passphrase(ngx_srt_session_t *s)
         return NGX_OK;
     }
 
-    if (value.len < 10 || value.len > 79) {
+    if (value.len < NGX_SRT_PASSPHRASE_MIN
+        || value.len > NGX_SRT_PASSPHRASE_MAX)
+    {
         ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
                       "SRT passphrase must have 10 to 79 characters, this "
                       "one has %uz", value.len);
@@ -620,27 +622,40 @@ ngx_srt_session_timer(ngx_event_t *ev)
 
     s = ev->data;
 
-    if (s->accepted && srt_getsockstate(s->peer->sock) == SRTS_CONNECTED) {
+    if (!s->accepted) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      s->allowed ? "SRT caller is refused by libsrt, its "
+                                   "passphrase may be wrong"
+                                 : "SRT caller did not end its handshake");
 
-        silent = ngx_current_msec - s->heard;
-
-        if (s->mode != NGX_MEDIA_SRT_MODE_PUBLISH
-            || s->conf->idle_timeout >= NGX_SRT_IDLE)
-        {
-            silent = 0;
-        }
-
-        if (silent < s->conf->idle_timeout) {
-            ngx_add_timer(ev, s->conf->idle_timeout - silent);
-            return;
-        }
+        ngx_srt_session_close(s, NGX_STREAM_OK);
+        return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                  s->accepted ? "SRT peer is gone"
-                  : s->allowed ? "SRT caller is refused by libsrt, its "
-                                 "passphrase may be wrong"
-                  : "SRT caller did not end its handshake");
+    if (srt_getsockstate(s->peer->sock) != SRTS_CONNECTED) {
+
+        /* it ends, or the rest of a publisher is read first */
+
+        ngx_add_timer(ev, s->conf->idle_timeout);
+        ngx_srt_session_event(s);
+        return;
+    }
+
+    silent = ngx_current_msec - s->heard;
+
+    if (s->mode != NGX_MEDIA_SRT_MODE_PUBLISH
+        || s->conf->idle_timeout >= NGX_SRT_IDLE)
+    {
+        silent = 0;
+    }
+
+    if (silent < s->conf->idle_timeout) {
+        ngx_add_timer(ev, s->conf->idle_timeout - silent);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
+                  "SRT publisher sends no media");
 
     ngx_srt_session_close(s, NGX_STREAM_OK);
 }

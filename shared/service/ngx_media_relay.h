@@ -97,7 +97,8 @@ typedef struct {
      * nor connected() may be called from inside. */
     ngx_int_t                (*dial)(ngx_media_relay_call_t *call);
 
-    /* It is not wanted any more: everything goes now, and nothing is told. */
+    /* It is not wanted any more: nothing is told, and nothing of the call may
+     * be touched behind this.  What was sent may have its time to be shown. */
     void                     (*hangup)(ngx_media_relay_call_t *call);
 } ngx_media_dialler_t;
 
@@ -116,8 +117,8 @@ void ngx_media_relay_connected(ngx_media_relay_call_t *call);
 
 /*
  * The call is over; it may not be touched any more, and neither may the
- * strings that it had.  why: one of
- * ngx_media_relay_end_e; text: a static text for the log and the API.
+ * strings that it had.  Its session is read here for the last time.  why: one
+ * of ngx_media_relay_end_e; text: a static text for the log and the API.
  */
 void ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
     const char *text);

@@ -23,8 +23,8 @@
  * has a reason.
  *
  * Ownership: a relay has a pool, and another one for each attempt.  It is
- * freed by ngx_media_relay_free(), from timers and ticks, or from ended() of
- * its dialler.
+ * freed by ngx_media_relay_free(), from ticks, commands of other workers, when
+ * a publish begins, and at the exit; never from what its dialler tells.
  */
 
 
