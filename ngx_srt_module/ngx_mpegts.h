@@ -182,6 +182,8 @@ void ngx_mpegts_session_flush(ngx_mpegts_session_t *s);
 /* Each second: what the statistics show of the way to it. */
 void ngx_mpegts_session_link(ngx_mpegts_session_t *s);
 void ngx_mpegts_session_close(ngx_mpegts_session_t *s, ngx_uint_t rc);
+/* The process ends, the core may have done so already: memory is freed. */
+void ngx_mpegts_session_exit(ngx_mpegts_session_t *s);
 
 
 #endif /* _NGX_MPEGTS_H_INCLUDED_ */

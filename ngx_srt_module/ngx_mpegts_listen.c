@@ -494,9 +494,12 @@ ngx_mpegts_listen_batch(ngx_mpegts_port_t *port, ngx_uint_t max)
 
     for (i = 0; i < n; i++) {
 
-        /* with it the rest of the batch goes: who waits is not read for */
+        /*
+         * with it the rest of the batch goes: who waits is not read for.  The
+         * next one may lie where it was.
+         */
 
-        if (s && port->session != s) {
+        if (!port->listens || (s && port->session != s)) {
             break;
         }
 
@@ -519,7 +522,13 @@ ngx_mpegts_listen_exit(void)
         port = &ngx_mpegts_ports[i];
 
         if (port->session) {
-            ngx_mpegts_session_close(port->session, NGX_STREAM_OK);
+            ngx_mpegts_session_exit(port->session);
+        }
+
+        /* its descriptor is ours */
+
+        if (port->peer) {
+            port->peer->fd = (ngx_socket_t) -1;
         }
 
         ngx_mpegts_listen_close(port);

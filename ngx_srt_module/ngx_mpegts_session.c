@@ -45,6 +45,7 @@ static void ngx_mpegts_read_handler(ngx_event_t *rev);
 static ngx_int_t ngx_mpegts_read(ngx_mpegts_session_t *s);
 static void ngx_mpegts_write_handler(ngx_event_t *wev);
 static void ngx_mpegts_close(ngx_media_session_t *ms, ngx_uint_t reason);
+static void ngx_mpegts_session_sum(ngx_mpegts_session_t *s);
 static void ngx_mpegts_session_end(ngx_mpegts_session_t *s);
 static u_char *ngx_mpegts_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static void ngx_mpegts_session_cleanup(void *data);
@@ -617,21 +618,7 @@ ngx_mpegts_session_close(ngx_mpegts_session_t *s, ngx_uint_t rc)
 
     s->finalized = 1;
 
-    if (s->port && s->publishing) {
-        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                      "MPEG-TS over UDP: %uL datagrams, %uL lost in the "
-                      "socket, %uL without TS, %uL of other senders",
-                      s->datagrams, s->port->dropped, s->junk, s->foreign);
-    }
-
-    if (s->rtp) {
-        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                      "RTP: %uL packets, %uL lost, %uL out of order, %uL too "
-                      "late or twice, %uD restarts",
-                      s->rtp->stat.packets, s->rtp->stat.lost,
-                      s->rtp->stat.reordered, s->rtp->stat.late,
-                      s->rtp->stat.restarts);
-    }
+    ngx_mpegts_session_sum(s);
 
     if (s->publishing && s->media.publisher) {
 
@@ -650,6 +637,29 @@ ngx_mpegts_session_close(ngx_mpegts_session_t *s, ngx_uint_t rc)
     /* its port hears it when the pool goes */
 
     ngx_stream_finalize_session(s->session, rc);
+}
+
+
+/* what became of it, for the error log */
+
+static void
+ngx_mpegts_session_sum(ngx_mpegts_session_t *s)
+{
+    if (s->port && s->publishing) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "MPEG-TS over UDP: %uL datagrams, %uL lost in the "
+                      "socket, %uL without TS, %uL of other senders",
+                      s->datagrams, s->port->dropped, s->junk, s->foreign);
+    }
+
+    if (s->rtp) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "RTP: %uL packets, %uL lost, %uL out of order, %uL too "
+                      "late or twice, %uD restarts",
+                      s->rtp->stat.packets, s->rtp->stat.lost,
+                      s->rtp->stat.reordered, s->rtp->stat.late,
+                      s->rtp->stat.restarts);
+    }
 }
 
 
@@ -699,5 +709,15 @@ ngx_mpegts_session_cleanup(void *data)
 
     s->finalized = 1;
 
+    ngx_mpegts_session_end(s);
+}
+
+
+void
+ngx_mpegts_session_exit(ngx_mpegts_session_t *s)
+{
+    s->finalized = 1;
+
+    ngx_mpegts_session_sum(s);
     ngx_mpegts_session_end(s);
 }

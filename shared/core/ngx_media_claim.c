@@ -12,6 +12,9 @@
 #include "ngx_media_core.h"
 
 
+#define NGX_MEDIA_CLAIM_NOTE    60000      /* ms between warnings */
+
+
 static ngx_int_t ngx_media_claim_take(uint64_t key, ngx_media_claim_t *owner);
 static void ngx_media_claim_bury(void);
 static ngx_uint_t ngx_media_claim_alive(ngx_media_claim_t *claim);
@@ -24,6 +27,7 @@ ngx_media_claim(uint64_t key)
     ngx_int_t          rc;
     ngx_uint_t         buried;
     ngx_media_claim_t  owner;
+    static ngx_msec_t  said;
 
     if (ngx_media_owner() == NGX_MEDIA_NO_SLOT) {
         return NGX_DECLINED;
@@ -56,8 +60,12 @@ ngx_media_claim(uint64_t key)
         buried = 1;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "no room for more than %d claims", NGX_MEDIA_CLAIMS);
+    if (said == 0 || ngx_current_msec - said > NGX_MEDIA_CLAIM_NOTE) {
+        said = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "no room for more than %d claims", NGX_MEDIA_CLAIMS);
+    }
 
     return NGX_ERROR;
 }

@@ -355,6 +355,12 @@ ngx_media_rtp_ts_hold(ngx_media_rtp_ts_t *rtp,
     ngx_media_rtp_ts_slot_t  *slot;
 
     size = (size_t) (packet->end - packet->pos);
+    slot = &rtp->slots[packet->seq % NGX_MEDIA_RTP_TS_WINDOW];
+
+    if (slot->size || size == 0) {
+        rtp->stat.late++;
+        return NGX_MEDIA_OK;
+    }
 
     if (size > NGX_MEDIA_RTP_TS_PAYLOAD) {
         rc = ngx_media_rtp_ts_advance(rtp, packet->seq);
@@ -364,13 +370,6 @@ ngx_media_rtp_ts_hold(ngx_media_rtp_ts_t *rtp,
         }
 
         return ngx_media_rtp_ts_take(rtp, packet);
-    }
-
-    slot = &rtp->slots[packet->seq % NGX_MEDIA_RTP_TS_WINDOW];
-
-    if (slot->size || size == 0) {
-        rtp->stat.late++;
-        return NGX_MEDIA_OK;
     }
 
     slot->size = (uint16_t) size;

@@ -370,6 +370,7 @@ main(void)
     sequence("backwards", "30000 1000 1001 1002", "30000 1001 1002", 0, 1);
     sequence("another sender", "1 2 4 500* 501*", "1 2 4 500 501", 1, 0);
     sequence("a long one can not wait", "1 3 5+ 6", "1 3 5 6", 2, 0);
+    sequence("a long one, twice", "1 3 3+ 2", "1 2 3", 0, 1);
 
     stops();
 
