@@ -345,6 +345,13 @@ ngx_media_ts_input_end(ngx_media_ts_input_t *in)
 {
     ngx_media_ts_stat_t  *stat;
 
+    if (in->demux.error != NGX_MEDIA_OK) {
+
+        /* it was told before */
+
+        return NGX_ERROR;
+    }
+
     if (ngx_media_ts_demux_flush(&in->demux) != NGX_MEDIA_OK) {
         return ngx_media_ts_input_error(in);
     }

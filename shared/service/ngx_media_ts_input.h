@@ -60,7 +60,10 @@ ngx_int_t ngx_media_ts_input(ngx_media_ts_input_t *in, const u_char *pos,
  */
 void ngx_media_ts_input_lost(ngx_media_ts_input_t *in, size_t bytes);
 
-/* The end: frames that wait for more.  As above. */
+/*
+ * The end: frames that wait for more.  As above; NGX_ERROR also where it has
+ * failed already.
+ */
 ngx_int_t ngx_media_ts_input_end(ngx_media_ts_input_t *in);
 
 void ngx_media_ts_input_free(ngx_media_ts_input_t *in);
