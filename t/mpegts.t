@@ -221,12 +221,14 @@ $s->close();
 $t->stop_daemon($pid{raw});
 my $mark = $p{raw}->mark();
 
+ok(play_until(sub { $t->read_file('error.log')
+                    =~ /sender goes on from another port/ }, 8),
+    'another port');
+
 ok(play_until(sub { $p{raw}->video($mark) > 20 }, 8),
     'another port goes on');
 is($p{raw}->faults($clip, jumps => 1, again => 1, from => $mark), '',
     'frames of that one');
-like($t->read_file('error.log'), qr/sender goes on from another port/,
-    'another port');
 
 # closed by the API: it does not come back at once
 
