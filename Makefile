@@ -123,6 +123,7 @@ run: deps modules stop
 	 $(NGINX) -g "$$user"
 	@echo 'publish  rtmp://localhost:1935/live/STREAM'
 	@echo '         srt://localhost:10080?streamid=#!::r=live/STREAM,m=publish'
+	@echo '         udp://localhost:8935 (MPEG-TS), which is live/udp'
 	@echo 'play     rtmp://localhost:1935/live/STREAM'
 	@echo '         srt://localhost:10080?streamid=#!::r=live/STREAM,m=request'
 	@echo '         http://localhost:8080/live/STREAM.flv and .m3u8'
