@@ -29,6 +29,12 @@
 #define NGX_SRT_AT_TYPE      8
 #define NGX_SRT_AT_MSS       36
 #define NGX_SRT_AT_REQUEST   44
+#define NGX_SRT_AT_EXTENSIONS  72
+
+#define NGX_SRT_CMD_FILTER   7             /* an extension */
+#define NGX_SRT_EXTENSIONS   8             /* more make no sense */
+#define NGX_SRT_FILTER_WORDS  24           /* of 4 bytes */
+#define NGX_SRT_FILTER_CODE  2048
 #define NGX_SRT_GATHER       2             /* ms: what comes meanwhile makes
                                             * one wake of the worker */
 
@@ -62,6 +68,9 @@ static void ngx_srt_event(ngx_event_t *ev);
 static ngx_uint_t ngx_srt_is_peer(ngx_srt_peer_t *peer,
     const struct sockaddr *sa);
 static int ngx_srt_encrypt(ngx_srt_peer_t *peer, SRTSOCKET sock);
+static ngx_uint_t ngx_srt_filter_extensions(struct sock_filter *code,
+    ngx_uint_t n, ngx_uint_t go);
+static ngx_uint_t ngx_srt_filter_text(struct sock_filter *code, ngx_uint_t n);
 
 
 static ngx_srt_lib_t  ngx_srt_lib;
@@ -680,32 +689,155 @@ ngx_srt_deaf(ngx_srt_peer_t *peer)
 
 /*
  * draft-sharabayko-srt-01, sections 3.2 and 3.2.1: a control packet of type 0
- * with an MSS that is none is dropped, unless it is a refusal (1000 and more).
+ * is dropped where its MSS is none, unless it is a refusal (1000 and more), and
+ * where numbers of its packet filter have more than two digits: libsrt takes
+ * memory for columns times rows.  Words of that text are of the other byte
+ * order.
  */
 
 ngx_int_t
 ngx_srt_filter(ngx_socket_t fd)
 {
-    struct sock_fprog  program;
+    ngx_uint_t          n;
+    struct sock_fprog   program;
+    struct sock_filter  code[NGX_SRT_FILTER_CODE];
 
-    struct sock_filter  code[] = {
+    static const struct sock_filter  head[] = {
         BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_TYPE),
         BPF_STMT(BPF_ALU|BPF_AND|BPF_K, 0xffff0000),
-        BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0x80000000, 0, 6),
-        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_REQUEST),
-        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x80000000, 1, 0),
-        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 1000, 3, 0),
-        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_MSS),
-        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, NGX_SRT_MSS_LEAST, 0, 2),
-        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, NGX_SRT_MSS_MOST, 1, 0),
+        BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, 0x80000000, 1, 0),
         BPF_STMT(BPF_RET|BPF_K, 0xffffffff),
-        BPF_STMT(BPF_RET|BPF_K, 0)
+        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_REQUEST),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 0x80000000, 2, 0),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, 1000, 0, 1),
+        BPF_STMT(BPF_RET|BPF_K, 0xffffffff),
+        BPF_STMT(BPF_LD|BPF_W|BPF_ABS, NGX_SRT_AT_MSS),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, NGX_SRT_MSS_LEAST, 0, 1),
+        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, NGX_SRT_MSS_MOST, 0, 1),
+        BPF_STMT(BPF_RET|BPF_K, 0),
+        BPF_STMT(BPF_LDX|BPF_IMM, NGX_SRT_AT_EXTENSIONS)
     };
 
-    program.len = sizeof(code) / sizeof(code[0]);
+    ngx_memcpy(code, head, sizeof(head));
+    n = sizeof(head) / sizeof(head[0]);
+
+    /* those before the packet filter, its text, those behind it */
+
+    n = ngx_srt_filter_extensions(code, n, 1);
+    n = ngx_srt_filter_text(code, n);
+    n = ngx_srt_filter_extensions(code, n, 0);
+
+    program.len = (unsigned short) n;
     program.filter = code;
 
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
                       sizeof(struct sock_fprog))
            == -1 ? NGX_ERROR : NGX_OK;
+}
+
+
+/* X: where the next one is; with go, code goes on behind this at the filter */
+
+static ngx_uint_t
+ngx_srt_filter_extensions(struct sock_filter *code, ngx_uint_t n,
+    ngx_uint_t go)
+{
+    ngx_uint_t  i, end;
+
+    static const struct sock_filter  step[] = {
+        BPF_STMT(BPF_LD|BPF_W|BPF_LEN, 0),
+        BPF_STMT(BPF_ALU|BPF_SUB|BPF_K, 4),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_X, 0, 1, 0),
+        BPF_STMT(BPF_RET|BPF_K, 0xffffffff),
+        BPF_STMT(BPF_LD|BPF_H|BPF_IND, 0),
+        BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, NGX_SRT_CMD_FILTER, 0, 1),
+        BPF_STMT(BPF_JMP|BPF_JA, 0),
+        BPF_STMT(BPF_LD|BPF_H|BPF_IND, 2),
+        BPF_STMT(BPF_ALU|BPF_LSH|BPF_K, 2),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_K, 4),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_X, 0),
+        BPF_STMT(BPF_MISC|BPF_TAX, 0)
+    };
+
+    enum { size = sizeof(step) / sizeof(step[0]), found = 6 };
+
+    end = n + NGX_SRT_EXTENSIONS * size;
+
+    for (i = 0; i < NGX_SRT_EXTENSIONS; i++) {
+        ngx_memcpy(&code[n], step, sizeof(step));
+
+        /* to the end: it is dropped, or behind that */
+
+        code[n + found].k = (uint32_t) (end + go - (n + found) - 1);
+        n += size;
+    }
+
+    code[n++] = (struct sock_filter) BPF_STMT(BPF_RET|BPF_K, 0);
+
+    return n;
+}
+
+
+/* X: where it is, and then, where the next one is; M[0]: digits in a row */
+
+static ngx_uint_t
+ngx_srt_filter_text(struct sock_filter *code, ngx_uint_t n)
+{
+    ngx_uint_t  i, k;
+
+    static const struct sock_filter  head[] = {
+        BPF_STMT(BPF_LD|BPF_H|BPF_IND, 2),
+        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, NGX_SRT_FILTER_WORDS, 0, 1),
+        BPF_STMT(BPF_RET|BPF_K, 0),
+        BPF_STMT(BPF_ALU|BPF_LSH|BPF_K, 2),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_K, 4),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_X, 0),
+        BPF_STMT(BPF_ST, 1),
+        BPF_STMT(BPF_LD|BPF_IMM, 0),
+        BPF_STMT(BPF_ST, 0),
+        BPF_STMT(BPF_MISC|BPF_TXA, 0),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_K, 4),
+        BPF_STMT(BPF_MISC|BPF_TAX, 0)
+    };
+
+    static const struct sock_filter  byte[] = {
+        BPF_STMT(BPF_LD|BPF_B|BPF_IND, 0),
+        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, '0', 0, 5),
+        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, '9', 4, 0),
+        BPF_STMT(BPF_LD|BPF_MEM, 0),
+        BPF_STMT(BPF_ALU|BPF_ADD|BPF_K, 1),
+        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, 2, 0, 2),
+        BPF_STMT(BPF_RET|BPF_K, 0),
+        BPF_STMT(BPF_LD|BPF_IMM, 0),
+        BPF_STMT(BPF_ST, 0)
+    };
+
+    enum {
+        size = sizeof(byte) / sizeof(byte[0]),
+        word = 2 + 4 * size + 3
+    };
+
+    ngx_memcpy(&code[n], head, sizeof(head));
+    n += sizeof(head) / sizeof(head[0]);
+
+    for (i = 0; i < NGX_SRT_FILTER_WORDS; i++) {
+
+        /* over it where it is not there any more */
+
+        code[n++] = (struct sock_filter) BPF_STMT(BPF_LD|BPF_MEM, 1);
+        code[n++] = (struct sock_filter)
+                        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_X, 0, 0, word - 2);
+
+        for (k = 0; k < 4; k++) {
+            ngx_memcpy(&code[n], byte, sizeof(byte));
+            code[n].k = (uint32_t) (3 - k);
+            n += size;
+        }
+
+        code[n++] = (struct sock_filter) BPF_STMT(BPF_MISC|BPF_TXA, 0);
+        code[n++] = (struct sock_filter) BPF_STMT(BPF_ALU|BPF_ADD|BPF_K, 4);
+        code[n++] = (struct sock_filter) BPF_STMT(BPF_MISC|BPF_TAX, 0);
+    }
+
+    return n;
 }
