@@ -174,7 +174,8 @@ is(shape('/'), "$head urls{api:s}", 'root');
 is(shape('/api/'), "$head urls{v1:s}", 'api');
 is(shape('/api/v1/'), "$head urls{openapi.json:s versions:s summaries:s"
     . ' rusages:s self_proc_stats:s system_proc_stats:s meminfos:s authors:s'
-    . ' features:s requests:s vhosts:s streams:s clients:s recordings:s raw:s}'
+    . ' features:s requests:s vhosts:s streams:s clients:s relays:s'
+    . ' recordings:s raw:s}'
     . ' tests{requests:s errors:s redirects:s [vhost]:s}', 'api v1');
 
 is(shape('/api/v1/versions'), "$head data{major:i minor:i revision:i"
