@@ -182,12 +182,52 @@ ngx_media_relay_add(ngx_media_relay_t *r, const ngx_str_t *url,
 }
 
 
+/*
+ * The URL with its variables filled in.  A stream id is a list of keys, in
+ * which names and arguments of others must not put more of them, such as
+ * ",m=publish".
+ */
+
+ngx_int_t
+ngx_media_relay_eval(ngx_media_relay_t *r, ngx_media_relay_target_t *t,
+    const ngx_str_t *text, ngx_str_t *url)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  flags;
+
+    *url = t->url;
+
+    if (t->value == NULL) {
+        return NGX_OK;
+    }
+
+    flags = NGX_MEDIA_VALUE_URL;
+
+    if (ngx_strlcasestrn(t->url.data, t->url.data + t->url.len,
+                         (u_char *) "streamid=", sizeof("streamid=") - 2))
+    {
+        flags |= NGX_MEDIA_VALUE_ITEM;
+    }
+
+    rc = ngx_media_value_eval(t->value, text, NULL, flags, r->pool, url);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_WARN, &r->log, 0,
+                      "a name or an argument with \",\", \"?\" or braces "
+                      "does not go into \"streamid\"");
+    }
+
+    return rc;
+}
+
+
 /* vhost: instead of that of the stream, for values; "": that */
 
 ngx_int_t
 ngx_media_relay_add_all(ngx_media_relay_t *r, ngx_array_t *targets,
     const ngx_str_t *vhost)
 {
+    ngx_int_t                  rc;
     ngx_str_t                  url, text[NGX_MEDIA_TEXT_MAX];
     ngx_uint_t                 i;
     ngx_media_relay_target_t  *t;
@@ -211,15 +251,13 @@ ngx_media_relay_add_all(ngx_media_relay_t *r, ngx_array_t *targets,
             continue;
         }
 
-        if (t[i].value
-            && ngx_media_value_eval(t[i].value, text, NULL,
-                                    NGX_MEDIA_VALUE_URL, r->pool, &url)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_media_relay_eval(r, &t[i], text, &url);
+
+        if (rc == NGX_OK) {
+            rc = ngx_media_relay_add(r, &url, &t[i]);
         }
 
-        if (ngx_media_relay_add(r, &url, &t[i]) == NGX_ERROR) {
+        if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
     }
@@ -771,14 +809,31 @@ ngx_media_relay_later(ngx_media_relay_t *r)
 }
 
 
-/* once as a warning, then quietly until it worked again */
+/*
+ * Once as a warning, then quietly until it worked again.  Players may ask for
+ * any number of names: there are some warnings in a second.
+ */
 
 static void
 ngx_media_relay_say(ngx_media_relay_t *r, const char *error)
 {
-    ngx_uint_t  level;
+    ngx_uint_t         level;
+    static time_t      second;
+    static ngx_uint_t  said;
 
     level = r->noted ? NGX_LOG_INFO : NGX_LOG_WARN;
+
+    if (level == NGX_LOG_WARN) {
+
+        if (second != ngx_time()) {
+            second = ngx_time();
+            said = 0;
+        }
+
+        if (said++ >= NGX_MEDIA_RELAY_WARNINGS) {
+            level = NGX_LOG_INFO;
+        }
+    }
 
     ngx_log_error(level, &r->log, 0,
                   r->state == NGX_MEDIA_RELAY_CONNECTED

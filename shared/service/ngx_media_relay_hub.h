@@ -47,6 +47,7 @@
 #define NGX_MEDIA_RELAY_ADDRS      16       /* of a name */
 #define NGX_MEDIA_RELAY_MISSED     2000     /* ms, what is nowhere is kept */
 #define NGX_MEDIA_RELAY_NOTE       60000    /* ms between warnings */
+#define NGX_MEDIA_RELAY_WARNINGS   10       /* of calls, in a second */
 
 
 /* --- configuration (ngx_media_relay_conf.c) ------------------------------ */
@@ -178,6 +179,8 @@ struct ngx_media_relay_s {
 ngx_media_relay_t *ngx_media_relay_new(ngx_uint_t way, const ngx_str_t *text,
     ngx_uint_t n);
 /* NGX_OK; NGX_DECLINED: a line was logged; NGX_ERROR: no memory */
+ngx_int_t ngx_media_relay_eval(ngx_media_relay_t *r,
+    ngx_media_relay_target_t *t, const ngx_str_t *text, ngx_str_t *url);
 ngx_int_t ngx_media_relay_add(ngx_media_relay_t *r, const ngx_str_t *url,
     ngx_media_relay_target_t *target);
 ngx_int_t ngx_media_relay_add_all(ngx_media_relay_t *r,

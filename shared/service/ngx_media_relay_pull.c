@@ -162,12 +162,17 @@ ngx_media_relay_pull_new(ngx_media_relay_conf_t *rcf,
 }
 
 
-/* all URLs failed once: who waits for a name that never was is told */
+/*
+ * All URLs failed once: who waits for a name that never was is told, so that
+ * nobody is left for whom it should be tried again soon.  What would is the
+ * call of a server that we fetch from and that fetches from us: each call would
+ * be the reason for the next one of the other.
+ */
 
 void
 ngx_media_relay_pull_missing(ngx_media_relay_t *r)
 {
-    ngx_uint_t           live;
+    ngx_uint_t           live, was;
     ngx_media_source_t  *src;
 
     r->missed = 1;
@@ -178,6 +183,7 @@ ngx_media_relay_pull_missing(ngx_media_relay_t *r)
                                 &r->text[NGX_MEDIA_TEXT_APP],
                                 &r->text[NGX_MEDIA_TEXT_STREAM]);
     live = src && ngx_media_source_live(src);
+    was = src && src->epoch != 0;
 
     if (src && !live) {
         (void) __atomic_fetch_add(&src->missing, 1, __ATOMIC_SEQ_CST);
@@ -187,6 +193,10 @@ ngx_media_relay_pull_missing(ngx_media_relay_t *r)
 
     if (src && !live) {
         ngx_media_slot_notify(src);
+    }
+
+    if (!was && !r->flowed) {
+        r->pause = NGX_MEDIA_RELAY_PAUSE_MAX;
     }
 }
 

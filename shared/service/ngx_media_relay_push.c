@@ -152,12 +152,7 @@ ngx_media_relay_push_conf(ngx_media_relay_ask_t *ask,
             return;
         }
 
-        url = t[i].url;
-
-        if ((t[i].value
-             && ngx_media_value_eval(t[i].value, r->text, NULL,
-                                     NGX_MEDIA_VALUE_URL, r->pool, &url)
-                != NGX_OK)
+        if (ngx_media_relay_eval(r, &t[i], r->text, &url) != NGX_OK
             || ngx_media_relay_add(r, &url, &t[i]) != NGX_OK)
         {
             ngx_media_relay_free(r);

@@ -51,6 +51,7 @@ static ngx_int_t ngx_media_value_const(ngx_media_value_t *v, u_char *start,
     u_char *end);
 static ngx_str_t ngx_media_value_part(const ngx_media_value_part_t *part,
     const ngx_str_t *text, const ngx_str_t *values, u_char *buf);
+static ngx_uint_t ngx_media_value_item(const ngx_str_t *s);
 static u_char *ngx_media_value_write(u_char *p, ngx_str_t *s,
     const ngx_media_value_part_t *part, ngx_uint_t flags);
 
@@ -281,6 +282,13 @@ ngx_media_value_eval(const ngx_media_value_t *value, const ngx_str_t *text,
     for (i = 0; i < value->parts.nelts; i++) {
         s = ngx_media_value_part(&part[i], text, values, buf);
         len += 3 * s.len;
+
+        if ((flags & NGX_MEDIA_VALUE_ITEM)
+            && part[i].type != NGX_MEDIA_VALUE_CONST
+            && !ngx_media_value_item(&s))
+        {
+            return NGX_DECLINED;
+        }
     }
 
     p = ngx_pnalloc(pool, len + 1);
@@ -358,6 +366,28 @@ ngx_media_value_part(const ngx_media_value_part_t *part,
     }
 
     return s;
+}
+
+
+static ngx_uint_t
+ngx_media_value_item(const ngx_str_t *s)
+{
+    size_t     i;
+    ngx_int_t  ch;
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if (ch == '%' && s->len - i > 2) {
+            ch = ngx_hextoi(&s->data[i + 1], 2);
+        }
+
+        if (ch == ',' || ch == '?' || ch == '{' || ch == '}') {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

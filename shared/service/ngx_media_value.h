@@ -31,6 +31,11 @@ typedef struct ngx_media_value_s  ngx_media_value_t;
 
 #define NGX_MEDIA_VALUE_URL       0x01
 
+/* and does not end a key of a stream id: no ",", "?", "{" or "}", escaped or
+   not */
+
+#define NGX_MEDIA_VALUE_ITEM      0x02
+
 
 /*
  * Compiles source; fields are names of what may stand in square brackets, up
@@ -42,7 +47,8 @@ char *ngx_media_value_compile(ngx_conf_t *cf, ngx_str_t *source,
 
 /*
  * text: by ngx_media_text_e.  values: of the fields, in their order, which go
- * in as they are, or NULL.  NGX_OK; NGX_ERROR: no memory.
+ * in as they are, or NULL.  NGX_OK; NGX_ERROR: no memory; NGX_DECLINED: what
+ * is filled in is not as the flags want it.
  */
 ngx_int_t ngx_media_value_eval(const ngx_media_value_t *value,
     const ngx_str_t *text, const ngx_str_t *values, ngx_uint_t flags,
