@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx;
+use Test::Nginx::BadTS;
 use Test::Nginx::Hook;
 use Test::Nginx::Player;
 use Test::Nginx::SRT;
@@ -38,7 +39,7 @@ select STDOUT; $| = 1;
 
 use constant { PENDING => 256, THREADS => 4 };
 
-my (%most, %cc);
+my %most;
 
 my $t = Test::Nginx->new()->has(qw/ http stream srt /)
     ->has_daemon(qw/ ffmpeg srt-live-transmit /);
@@ -272,8 +273,8 @@ attack('peers', sub {
 
     my %bytes = (
         garbage => junk(1316) x 200,
-        bomb => bomb(),
-        endless => endless(),
+        bomb => ts_bomb() . $ts,
+        endless => ts_endless(),
         jumps => jumps(),
         tiny => '',
         many => $ts,
@@ -629,50 +630,6 @@ sub nonsense {
     }
 }
 
-# Thousands of programs, each with a PMT of its own, full of streams; sections
-# that say to be longer than what comes.
-
-sub bomb {
-    my @pat = map { pack 'nn', $_, 0xe000 | 32 + $_ } 1 .. 40;
-    my $out = section(0, 0, join('', @pat));
-
-    for my $round (0 .. 99) {
-        $out .= section(0, 0, join '', map { pack 'nn', 40 * $round + $_,
-            0xe000 | (32 + 40 * $round + $_) & 0x1fff } 1 .. 40);
-    }
-
-    for my $n (1 .. 200) {
-        $out .= section(32 + $n, 2, pack('nn', 0xe100, 0xf000)
-            . join '', map { pack 'Cnn', (0x1b, 0x0f, 0x24, 0x06, 0xff)[$_ % 5],
-                0xe000 | 300 + $n * 30 + $_ & 0x1fff, 0xf000 } 1 .. 30);
-    }
-
-    # one that is never over, descriptors that lie
-
-    for my $n (1 .. 50) {
-        $out .= packet(33, 1, "\0\x02\xbf\xff" . junk(180), $n);
-        $out .= packet(33, 0, junk(184), $n + 1) for 1 .. 30;
-        $out .= section(34, 2, pack('nn', 0xe100, 0xffff) . junk(100));
-    }
-
-    return $out . $ts;
-}
-
-# Of one program, a PES packet that never ends.
-
-sub endless {
-    my $out = section(0, 0, pack 'nn', 1, 0xe100);
-
-    $out .= section(256, 2, pack('nn', 0xe101, 0xf000)
-        . pack('Cnn', 0x1b, 0xe101, 0xf000) . pack('Cnn', 0x0f, 0xe102,
-            0xf000));
-    $out .= packet(257, 1, "\0\0\1\xe0\0\0\x80\x80\5\x21\0\1\0\1"
-        . "\0\0\0\1\x65" . junk(160), 0);
-    $out .= packet(257, 0, "\xaa" x 184, $_) for 1 .. 12000;
-
-    return $out;
-}
-
 # Times from everywhere.
 
 sub jumps {
@@ -695,50 +652,6 @@ sub jumps {
     }
 
     return $out;
-}
-
-sub section {
-    my ($pid, $table, $data) = @_;
-
-    my $n = length($data) + 9;
-    my $s = "\0" . pack('Cn', $table, 0xb000 | $n & 0xfff)
-        . pack('nCCC', 1, 0xc1, 0, 0) . $data;
-
-    $s .= pack 'N', crc(substr $s, 1);
-
-    my ($out, $first) = ('', 1);
-
-    while (length $s) {
-        my $part = substr $s, 0, 184, '';
-        $out .= packet($pid, $first, $part . "\xff" x (184 - length $part),
-            $cc{$pid}++);
-        $first = 0;
-    }
-
-    return $out;
-}
-
-sub packet {
-    my ($pid, $first, $data, $cc) = @_;
-
-    return pack('CnC', 0x47, ($first ? 0x4000 : 0) | $pid & 0x1fff,
-        0x10 | $cc & 15) . substr $data . "\xff" x 184, 0, 184;
-}
-
-# ISO/IEC 13818-1, annex A
-
-sub crc {
-    my ($data) = @_;
-
-    my $crc = 0xffffffff;
-
-    for my $byte (unpack 'C*', $data) {
-        $crc ^= $byte << 24;
-        $crc = ($crc << 1 ^ ($crc & 0x80000000 ? 0x04c11db7 : 0)) & 0xffffffff
-            for 1 .. 8;
-    }
-
-    return $crc;
 }
 
 # What workers have at most.
