@@ -218,7 +218,7 @@ attack('names', sub {
     # by RTMP names go as they are
 
     for my $name (map { s/%(..)/chr hex $1/ger } @names) {
-        my $c = eval { client('out', timeout => 0.3) } or next;
+        my $c = eval { client('out', timeout => 0.15) } or next;
         eval { $c->publish($name) };
         push @s, $c->{socket};
     }
@@ -250,7 +250,7 @@ my ($relays, $threads, $began) = (0, 0, calls());
 attack('a thousand names that are nowhere', sub {
     my @s;
 
-    for my $n (1 .. 1300) {
+    for my $n (1 .. 1200) {
         push @s, ask("/none/missing$n.flv");
         shift(@s)->close() if @s > 200;
         $fetched->take() if $n % 20 == 0;
