@@ -34,10 +34,21 @@ static void ngx_media_relay_over(ngx_media_relay_t *r);
 static void ngx_media_relay_failed(ngx_media_relay_t *r, const char *error);
 static void ngx_media_relay_later(ngx_media_relay_t *r);
 static void ngx_media_relay_say(ngx_media_relay_t *r, const char *error);
+static void ngx_media_relay_answered(ngx_media_relay_t *r);
 static ngx_media_relay_t *ngx_media_relay_of(ngx_media_relay_call_t *call);
 
 
+/*
+ * Calls of this worker that nobody has answered: each costs threads and
+ * descriptors, and whoever asks for names that are nowhere makes them.
+ */
+
+#define NGX_MEDIA_RELAY_CALLS  64
+#define NGX_MEDIA_RELAY_TURN   50      /* ms until one looks again */
+
+
 static ngx_queue_t  ngx_media_relays;
+static ngx_uint_t   ngx_media_relay_ncalls;
 
 
 ngx_queue_t *
@@ -356,6 +367,11 @@ ngx_media_relay_timer(ngx_event_t *ev)
             return;
         }
 
+        if (ngx_media_relay_ncalls >= NGX_MEDIA_RELAY_CALLS) {
+            ngx_add_timer(ev, NGX_MEDIA_RELAY_TURN);
+            return;
+        }
+
         if (r->attempt) {
             ngx_media_relay_dial(r);
             return;
@@ -632,6 +648,9 @@ ngx_media_relay_dial(ngx_media_relay_t *r)
 
     ngx_media_relay_state(r, NGX_MEDIA_RELAY_CALLING);
 
+    r->unanswered = 1;
+    ngx_media_relay_ncalls++;
+
     (void) __atomic_fetch_add(&ngx_media_arena()->relay_calls, 1,
                               __ATOMIC_RELAXED);
 
@@ -676,6 +695,7 @@ ngx_media_relay_connected(ngx_media_relay_call_t *call)
 
     r->flowed = 1;
 
+    ngx_media_relay_answered(r);
     ngx_media_relay_state(r, NGX_MEDIA_RELAY_CONNECTED);
 
     if (r->to[r->cur].target) {
@@ -734,6 +754,8 @@ ngx_media_relay_ended(ngx_media_relay_call_t *call, ngx_uint_t why,
 static void
 ngx_media_relay_over(ngx_media_relay_t *r)
 {
+    ngx_media_relay_answered(r);
+
     if (!r->dialled) {
         return;
     }
@@ -742,6 +764,18 @@ ngx_media_relay_over(ngx_media_relay_t *r)
     r->seen = 0;
     r->dialled = 0;
     r->to[r->cur].dialler->hangup(&r->call);
+}
+
+
+/* or nobody will: others may call */
+
+static void
+ngx_media_relay_answered(ngx_media_relay_t *r)
+{
+    if (r->unanswered) {
+        r->unanswered = 0;
+        ngx_media_relay_ncalls--;
+    }
 }
 
 
@@ -754,6 +788,7 @@ ngx_media_relay_failed(ngx_media_relay_t *r, const char *error)
 
     lasted = (r->state == NGX_MEDIA_RELAY_CONNECTED);
 
+    ngx_media_relay_answered(r);
     ngx_media_relay_say(r, error);
 
     (void) __atomic_fetch_add(&ngx_media_arena()->relay_failures, 1,

@@ -165,6 +165,8 @@ struct ngx_media_relay_s {
 
     ngx_uint_t                  state;
     unsigned                    dialled:1;
+    unsigned                    unanswered:1;   /* it is among the calls that
+                                                 * are counted */
     unsigned                    noted:1;    /* that it fails was logged */
     unsigned                    flowed:1;   /* it was connected once */
     unsigned                    missed:1;   /* all of its URLs failed */
