@@ -97,7 +97,9 @@ is("$h->{cuts} $h->{dropped} $h->{disk_written}", '0 0 0', 'no trouble');
 my @waiting = map { start_get("/ll/x.hls.0.m3u8?hls_ctx=$ctx&_HLS_msn="
     . ($p->{last} + 2)) } 1 .. 6;
 
-is(hls('ll', 'x')->{parked}, 6, 'requests that wait');
+# workers may not have read them yet
+
+ok(wait_until(sub { hls('ll', 'x')->{parked} == 6 }, 2), 'requests that wait');
 like(get('/metrics')->{body},
     qr/^nginx_media_hls_parked_requests\{vhost="[^"]+",app="ll",stream="x"\} [1-6]$/m,
     'in the metrics');
