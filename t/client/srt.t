@@ -167,15 +167,7 @@ for my $name (sort keys %play) {
             '-t', $seconds - 1, qw/ -c copy /, $file);
     }
 
-    my $got = check_played($name, $file, $seconds - 1);
-
-    # GStreamer has decoded them by itself as well
-
-    my $rgb = $play->{file} =~ s/\.\w+$/.rgb/r;
-    next unless -e $rgb;
-
-    cmp_ok((-s $rgb) / (320 * 180 * 3), '>=', $got->{frames} - 10,
-        "$name: pictures decoded");
+    check_played($name, $file, $seconds - 1);
 }
 
 for my $name (sort keys %pictures) {
@@ -261,11 +253,7 @@ sub gst {
     return running("$d/$file.ts", qw/ timeout -s INT /, $seconds + 4,
         qw/ gst-launch-1.0 -e srtsrc /, 'uri=srt://127.0.0.1:' . port($port),
         'mode=caller', "streamid=#!::r=live/$name,m=request", @opts,
-        split(' ', "! tee name=t ! queue ! filesink location=$d/$file.ts
-        t. ! queue ! tsdemux name=d
-        d. ! video/x-h264 ! queue ! h264parse ! avdec_h264 ! videoconvert
-        ! video/x-raw,format=RGB ! filesink location=$d/$file.rgb
-        d. ! audio/mpeg ! queue ! aacparse ! fakesink"));
+        '!', 'filesink', "location=$d/$file.ts");
 }
 
 sub running {
