@@ -17,6 +17,7 @@
 
 
 #include "ngx_mpegts.h"
+#include "ngx_media_stream.h"
 
 
 #define NGX_MPEGTS_TICK          100        /* ms */
@@ -179,42 +180,15 @@ ngx_mpegts_listen_key(ngx_listening_t *ls)
 ngx_mpegts_srv_conf_t *
 ngx_mpegts_listen_conf(ngx_listening_t *ls)
 {
-    ngx_stream_port_t       *port;
-    ngx_mpegts_srv_conf_t   *conf;
-    ngx_stream_in_addr_t    *addr;
-    ngx_stream_conf_ctx_t   *ctx;
-    ngx_stream_addr_conf_t  *addr_conf;
-#if (NGX_HAVE_INET6)
-    ngx_stream_in6_addr_t   *addr6;
-#endif
+    ngx_mpegts_srv_conf_t  *conf;
 
-    if (ls->handler != ngx_stream_init_connection || ls->type != SOCK_DGRAM) {
+    if (ls->type != SOCK_DGRAM) {
         return NULL;
     }
 
-    port = ls->servers;
+    conf = ngx_media_stream_srv_conf(ls, &ngx_mpegts_module);
 
-#if (NGX_HAVE_INET6)
-    if (ls->sockaddr->sa_family == AF_INET6) {
-        addr6 = port->addrs;
-        addr_conf = &addr6[0].conf;
-
-    } else
-#endif
-    {
-        addr = port->addrs;
-        addr_conf = &addr[0].conf;
-    }
-
-#if (nginx_version >= 1025005)
-    ctx = addr_conf->default_server->ctx;
-#else
-    ctx = addr_conf->ctx;
-#endif
-
-    conf = ctx->srv_conf[ngx_mpegts_module.ctx_index];
-
-    return conf->file ? conf : NULL;
+    return (conf && conf->file) ? conf : NULL;
 }
 
 

@@ -15,6 +15,7 @@
 
 
 #include "ngx_mpegts.h"
+#include "ngx_media_stream.h"
 
 
 #define NGX_MPEGTS_AGAIN         1000       /* ms, a host with another port */
@@ -275,28 +276,21 @@ ngx_mpegts_refuse(ngx_mpegts_port_t *port, ngx_uint_t reason)
 static ngx_connection_t *
 ngx_mpegts_connection(ngx_mpegts_port_t *port, u_char *pos, u_char *end)
 {
+    ngx_listening_t   *ls;
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(port->fd, ngx_cycle->log);
+    ls = port->listening;
 
+    c = ngx_media_stream_connection(ls, port->fd, &port->sockaddr,
+                                    port->socklen,
+                                    (ngx_sockaddr_t *) ls->sockaddr,
+                                    ls->socklen);
     if (c == NULL) {
         return NULL;
     }
 
-    c->shared = 1;
-    c->type = SOCK_DGRAM;
-    c->pool = ngx_create_pool(port->listening->pool_size, ngx_cycle->log);
-
-    if (c->pool == NULL
-        || ngx_mpegts_connection_fill(port, c, pos, end) != NGX_OK)
-    {
-        if (c->pool) {
-            ngx_destroy_pool(c->pool);
-        }
-
-        ngx_free_connection(c);
-        c->fd = (ngx_socket_t) -1;
-
+    if (ngx_mpegts_connection_fill(port, c, pos, end) != NGX_OK) {
+        ngx_media_stream_connection_free(c);
         return NULL;
     }
 
@@ -308,49 +302,17 @@ static ngx_int_t
 ngx_mpegts_connection_fill(ngx_mpegts_port_t *port, ngx_connection_t *c,
     u_char *pos, u_char *end)
 {
-    ngx_log_t           *log;
-    ngx_listening_t     *ls;
     ngx_pool_cleanup_t  *cln;
 
-    ls = port->listening;
-
-    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
-    c->sockaddr = ngx_palloc(c->pool, sizeof(ngx_sockaddr_t));
-    c->local_sockaddr = ngx_palloc(c->pool, sizeof(ngx_sockaddr_t));
+    c->recv = ngx_mpegts_recv;
+    c->send = ngx_udp_send;
     c->buffer = ngx_create_temp_buf(c->pool, end - pos);
-    c->addr_text.data = ngx_pnalloc(c->pool, NGX_SOCKADDR_STRLEN);
 
-    if (log == NULL || c->sockaddr == NULL || c->local_sockaddr == NULL
-        || c->buffer == NULL || c->addr_text.data == NULL)
-    {
+    if (c->buffer == NULL) {
         return NGX_ERROR;
     }
 
-    *log = ls->log;
-
-    c->log = log;
-    c->pool->log = log;
-    c->read->log = log;
-    c->write->log = log;
-    c->write->ready = 1;
-
-    c->listening = ls;
-    c->recv = ngx_mpegts_recv;
-    c->send = ngx_udp_send;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-
-    c->socklen = port->socklen;
-    ngx_memcpy(c->sockaddr, &port->sockaddr, port->socklen);
-
-    c->local_socklen = ls->socklen;
-    ngx_memcpy(c->local_sockaddr, ls->sockaddr, ls->socklen);
-
     c->buffer->last = ngx_cpymem(c->buffer->pos, pos, end - pos);
-
-    c->addr_text.len = ngx_sock_ntop(c->sockaddr, c->socklen,
-                                     c->addr_text.data, NGX_SOCKADDR_STRLEN,
-                                     0);
 
     /* the last one that can fail: it speaks of what is refused */
 

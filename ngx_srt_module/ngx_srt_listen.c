@@ -30,6 +30,7 @@
 
 
 #include "ngx_srt.h"
+#include "ngx_media_stream.h"
 
 
 #define NGX_SRT_PENDING           256
@@ -145,42 +146,11 @@ ngx_srt_listen_init(ngx_cycle_t *cycle)
 static ngx_srt_srv_conf_t *
 ngx_srt_listen_conf(ngx_listening_t *ls)
 {
-    void                **srv_conf;
-    ngx_stream_port_t    *port;
-    ngx_srt_srv_conf_t   *conf;
-#if (NGX_HAVE_INET6)
-    ngx_stream_in6_addr_t  *addr6;
-#endif
-    ngx_stream_in_addr_t   *addr;
-    ngx_stream_addr_conf_t  *addr_conf;
+    ngx_srt_srv_conf_t  *conf;
 
-    if (ls->handler != ngx_stream_init_connection) {
-        return NULL;
-    }
+    conf = ngx_media_stream_srv_conf(ls, &ngx_srt_module);
 
-    port = ls->servers;
-
-#if (NGX_HAVE_INET6)
-    if (ls->sockaddr->sa_family == AF_INET6) {
-        addr6 = port->addrs;
-        addr_conf = &addr6[0].conf;
-
-    } else
-#endif
-    {
-        addr = port->addrs;
-        addr_conf = &addr[0].conf;
-    }
-
-#if (nginx_version >= 1025005)
-    srv_conf = addr_conf->default_server->ctx->srv_conf;
-#else
-    srv_conf = addr_conf->ctx->srv_conf;
-#endif
-
-    conf = srv_conf[ngx_srt_module.ctx_index];
-
-    return conf->file ? conf : NULL;
+    return (conf && conf->file) ? conf : NULL;
 }
 
 

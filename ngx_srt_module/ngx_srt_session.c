@@ -18,6 +18,7 @@
 
 
 #include "ngx_srt.h"
+#include "ngx_media_stream.h"
 
 
 #define NGX_SRT_IDLE         5000          /* ms; libsrt knows by then */
@@ -80,9 +81,7 @@ ngx_srt_connect(ngx_srt_peer_t *peer)
     cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_srt_peer_t *));
 
     if (cln == NULL) {
-        ngx_destroy_pool(c->pool);
-        ngx_free_connection(c);
-        c->fd = (ngx_socket_t) -1;
+        ngx_media_stream_connection_free(c);
         return NGX_ERROR;
     }
 
@@ -106,77 +105,18 @@ ngx_srt_connect(ngx_srt_peer_t *peer)
 static ngx_connection_t *
 ngx_srt_connection(ngx_srt_peer_t *peer)
 {
-    ngx_log_t         *log;
-    ngx_listening_t   *ls;
     ngx_connection_t  *c;
 
-    ls = peer->listening;
+    c = ngx_media_stream_connection(peer->listening, peer->udp,
+                                    &peer->sockaddr, peer->socklen,
+                                    &peer->local, peer->local_len);
 
-    c = ngx_get_connection(peer->udp, ngx_cycle->log);
-
-    if (c == NULL) {
-        return NULL;
-    }
-
-    c->shared = 1;
-    c->type = SOCK_DGRAM;
-    c->pool = ngx_create_pool(ls->pool_size, ngx_cycle->log);
-
-    if (c->pool == NULL) {
-        goto failed;
-    }
-
-    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
-    c->sockaddr = ngx_palloc(c->pool, peer->socklen);
-    c->local_sockaddr = ngx_palloc(c->pool, sizeof(ngx_sockaddr_t));
-
-    if (log == NULL || c->sockaddr == NULL || c->local_sockaddr == NULL) {
-        goto failed;
-    }
-
-    *log = ls->log;
-
-    c->socklen = peer->socklen;
-    ngx_memcpy(c->sockaddr, &peer->sockaddr, peer->socklen);
-
-    c->local_socklen = peer->local_len;
-    ngx_memcpy(c->local_sockaddr, &peer->local, sizeof(ngx_sockaddr_t));
-
-    c->log = log;
-    c->pool->log = log;
-    c->listening = ls;
-    c->recv = ngx_srt_no_recv;
-    c->send = ngx_srt_no_send;
-    c->read->log = log;
-    c->write->log = log;
-    c->write->ready = 1;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-
-    if (ls->addr_ntop) {
-        c->addr_text.data = ngx_pnalloc(c->pool, ls->addr_text_max_len);
-
-        if (c->addr_text.data == NULL) {
-            goto failed;
-        }
-
-        c->addr_text.len = ngx_sock_ntop(c->sockaddr, c->socklen,
-                                         c->addr_text.data,
-                                         ls->addr_text_max_len, 0);
+    if (c) {
+        c->recv = ngx_srt_no_recv;
+        c->send = ngx_srt_no_send;
     }
 
     return c;
-
-failed:
-
-    if (c->pool) {
-        ngx_destroy_pool(c->pool);
-    }
-
-    ngx_free_connection(c);
-    c->fd = (ngx_socket_t) -1;
-
-    return NULL;
 }
 
 
